@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make quickstart` and `make test`. Everything lives in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+
+.PHONY: quickstart test lint board benchmarks constraints clean
+
+quickstart: .venv/.quickstart  ## set up, run the main job, say where the report is
+	$(BIN)/keepframe quickstart
+
+test: .venv/.dev  ## lint, import contracts, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadfile -q
+
+lint: .venv/.dev  ## mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+board: .venv/.quickstart  ## the Streamlit board over ./results
+	$(BIN)/keepframe board
+
+benchmarks: .venv/.dev  ## the speed and memory figures of docs/RESULTS.md
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+constraints: $(UV)  ## resolve the pinned versions anew
+	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url pyproject.toml -o constraints.txt
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Keepframe needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+.venv/.quickstart: $(UV) pyproject.toml constraints.txt
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[board,vmaf]'
+	@touch $@
+
+.venv/.dev: $(UV) pyproject.toml constraints.txt
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.quickstart
+
+clean:  ## remove the environment and the caches, never the results
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
