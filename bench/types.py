@@ -1,7 +1,7 @@
 """The nouns: clips, requests, cases. Small, frozen, and free of tensors, so that they can be planned,
 sent to workers and written down. Times are in seconds from a clip's first frame, which is at 0."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -69,10 +69,14 @@ class Continue:
 
 @dataclass(frozen=True)
 class Case:
-    """One question about one clip. `group` is the source video: the statistical unit."""
+    """One question about one clip: a memory is made of the first `history_s`, then asked `request`.
+
+    `group` is the source video: the statistical unit. Cases of one video at several horizons share it.
+    """
 
     id: str
     clip: Clip
     request: Recall | Continue
     group: str
-    tags: tuple[str, ...] = field(default=())
+    horizon_s: float  # the horizon this case belongs to; `history_s` is shorter where the clip is
+    history_s: float

@@ -1,0 +1,1 @@
+"""Recall of random moments: the paper's frame retrieval, asked of any memory."""
