@@ -252,6 +252,13 @@ class Store:
         """Every address that a table holds, in one pass."""
         return set(pa.compute.unique(self._read(table, [column])[column]).to_pylist())
 
+    def artifacts(self, table: str) -> dict[str, str]:
+        """Address -> artifact name, of the artifacts that are still on disk: a deleted one is made again."""
+        address = TABLES[table].names[0]
+        found = self._read(table, [address, "artifact"])
+        pairs = zip(found[address].to_pylist(), found["artifact"].to_pylist(), strict=True)
+        return {key: name for key, name in pairs if self.artifact(name).exists()}
+
     def rows(self, table: str, keys: Iterable[str]) -> list[dict[str, Any]]:
         """Rows of one table whose first column is among `keys`."""
         first = TABLES[table].names[0]

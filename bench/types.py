@@ -1,7 +1,7 @@
 """The nouns: clips, requests, cases. Small, frozen, and free of tensors, so that they can be planned,
 sent to workers and written down. Times are in seconds from a clip's first frame, which is at 0."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Clip:
     digest: str  # sha256 of the file's bytes
     fps: Fraction  # mean rate: exact for constant-rate files
     size: Size
-    times_s: tuple[float, ...]
+    times_s: tuple[float, ...] = field(repr=False)
     duration_s: float
 
     @property

@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.types import Case, Clip, Recall
+from bench.video.read import grid
 
 
 class Retrieval:
@@ -57,7 +58,7 @@ class Retrieval:
             if clip.duration_s < horizon_s - 0.5 / fps and horizon_s > self.horizons_s[0]:
                 continue
             history_s = min(horizon_s, clip.duration_s)
-            frames = self._draw(clip.digest, horizon_s, max(1, int(history_s * fps + 1e-6)))
+            frames = self._draw(clip.digest, horizon_s, len(grid(clip, fps, history_s)))
             # the middle of a frame's time on screen: no rounding of a container can move it to a neighbour
             request = Recall(at_s=tuple((int(frame) + 0.5) / fps for frame in frames))
             label = name if len(self.horizons_s) == 1 else f"{name} @{horizon_s:g}s"

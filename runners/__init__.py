@@ -1,0 +1,1 @@
+"""How the work gets done: planned, handed to workers, stored."""

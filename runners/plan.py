@@ -1,0 +1,260 @@
+"""From a spec and its footage to addresses, and from addresses to what is left to do.
+
+Addresses form a chain, so that the right amount is reused and nothing stale is:
+
+    memory     = encoder, its arguments, its code, the clip, how it is decoded, what was declared
+    prediction = memory, generator, its arguments, its code, the request, the seed
+    score      = prediction, metric, version
+
+The number of workers, and paths and names of files, are in none of these. `Plan.key` is the address of the whole run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench import registry
+from bench.digest import digest_bytes, digest_file, key
+from bench.errors import UsageError
+from bench.protocols import Metric
+from bench.spec import RunSpec
+from bench.store import PLAN, Store
+from bench.types import Case, Clip, Recall, Size
+from bench.video.footage import Footage, Item
+from bench.video.read import grid
+
+KEY_VERSION = 1  # raise it when the meaning of an address changes; a golden test holds the addresses
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A resolved plug-in: how to make it again in a worker, and which code it is."""
+
+    ref: str
+    args: dict[str, Any]
+    code: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        # a file of the user's own is known by its code, not by where it lies on this machine
+        name = self.ref.rpartition(":")[2] if self.ref.rpartition(":")[0].endswith(".py") else self.ref
+        return {"ref": name, "args": self.args, "code": self.code}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One system's share of a case. Artifacts that the store has already are named; the rest is to be made."""
+
+    system: str
+    memory: Plugin
+    generator: Plugin
+    memory_key: str
+    prediction_key: str
+    scores: dict[str, str]  # metric -> score key, of the scores still missing
+    memory_artifact: str | None = None
+    prediction_artifact: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One case, and every system that has something left to do on it: the unit that a worker takes."""
+
+    case: Case
+    case_key: str
+    cuts: tuple[int, ...] | None
+    fps: float
+    decode: dict[str, Any]
+    declared: bool
+    seed: int
+    asks: tuple[Ask, ...]
+    reference_artifact: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of."""
+
+    key: str
+    spec: RunSpec
+    table: pa.Table
+    tasks: tuple[Task, ...]
+    problems: dict[str, str]  # prediction key -> why the video cannot be read
+    unavailable: dict[str, str]  # metric -> what is missing, and the command that fetches it
+    metrics: dict[str, str]  # metric -> version
+    warnings: tuple[str, ...] = field(default=())
+
+
+def build(spec: RunSpec, footage: Footage) -> Plan:
+    """Resolve every name, check every argument, draw every question; nothing is computed or stored."""
+    suite_class = registry.resolve("suite", spec.suite.name)
+    suite_args = registry.bind(suite_class, spec.suite.args)
+    suite = suite_class(**suite_args)
+    systems = [
+        (system, _memory(system.memory, system.args), _plugin("generator", system.generator, system.generator_args))
+        for system in spec.systems
+    ]
+    metrics = {ref: _metric(ref) for ref in spec.metrics}
+    decode = spec.decode.model_dump()
+    rows: list[dict[str, Any]] = []
+    tasks: list[Task] = []
+    problems: dict[str, str] = {}
+    items = footage.items[: spec.footage.limit]
+    for item in items:
+        fps = spec.decode.fps or (float(item.clip.fps) if item.clip else 0.0)
+        for case in _cases(suite, item, fps):
+            case_key = _case_key(suite, case, item, decode)
+            asks = []
+            for system, memory, generator in systems:
+                declared = (
+                    list(case.request.at_s)
+                    if suite.queries == "declared" and isinstance(case.request, Recall)
+                    else None
+                )
+                memory_key = key(
+                    "memory",
+                    version=KEY_VERSION,
+                    encoder=memory.identity,
+                    clip=_digest(item),
+                    decode=decode,
+                    history_s=case.history_s,
+                    declared=declared,
+                )
+                prediction_key = key(
+                    "prediction", memory=memory_key, generator=generator.identity, case=case_key, seed=spec.seed
+                )
+                scores = {
+                    ref: key("score", prediction=prediction_key, metric=m.name, version=m.version)
+                    for ref, m in metrics.items()
+                }
+                asks.append(Ask(system.name, memory, generator, memory_key, prediction_key, scores))
+                if item.problem is not None:
+                    problems[prediction_key] = item.problem
+                rows += [
+                    {
+                        "case": case.id, "group": case.group, "file": item.name, "tags": list(item.tags),
+                        "horizon_s": case.horizon_s, "case_key": case_key, "system": system.name, "curve": system.curve,
+                        "baseline": system.baseline, "memory_key": memory_key, "prediction_key": prediction_key,
+                        "metric": m.name, "metric_version": m.version, "unit": m.unit, "better": m.better,
+                        "score_key": scores[ref],
+                    }
+                    for ref, m in metrics.items()
+                ]  # fmt: skip
+            if item.problem is None:
+                tasks.append(
+                    Task(
+                        case,
+                        case_key,
+                        _grid_cuts(item, fps),
+                        fps,
+                        decode,
+                        suite.queries == "declared",
+                        spec.seed,
+                        tuple(asks),
+                    )
+                )
+    table = pa.Table.from_pylist(rows, schema=PLAN)
+    unavailable = {m.name: missing for m in metrics.values() if (missing := m.available()) is not None}
+    identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
+    return Plan(
+        key=key("run", suite={"name": suite.name, "version": suite.version, "args": suite_args}, scores=identity),
+        spec=spec, table=table, tasks=tuple(tasks), problems=problems, unavailable=unavailable,
+        metrics={m.name: m.version for m in metrics.values()}, warnings=footage.warnings,
+    )  # fmt: skip
+
+
+def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
+    """The tasks that have something left to do, each cut down to that. Hardest (longest) first.
+
+    What failed before counts as done unless `retry`: a failure is a result.
+    """
+    have_scores = store.have("scores", "score_key")
+    failed = set() if retry else store.have("failures", "key")
+    memories = store.artifacts("memories")
+    predictions = store.artifacts("predictions")
+    references = store.artifacts("references")
+    left = []
+    for task in plan.tasks:
+        asks = []
+        for ask in task.asks:
+            scores = {
+                m: k
+                for m, k in ask.scores.items()
+                if m not in plan.unavailable and k not in have_scores and k not in failed
+            }
+            if scores and ask.prediction_key not in failed:
+                asks.append(replace(ask, scores=scores, memory_artifact=memories.get(ask.memory_key),
+                                    prediction_artifact=predictions.get(ask.prediction_key)))  # fmt: skip
+        if asks:
+            left.append(replace(task, asks=tuple(asks), reference_artifact=references.get(task.case_key)))
+    return sorted(left, key=lambda task: -task.case.history_s * len(task.asks))
+
+
+def _cases(suite: Any, item: Item, fps: float) -> list[Case]:
+    if item.clip is None:  # one case, so that the file shows up as failed and not as absent
+        broken = Clip(item.path, _digest(item), Fraction(1), Size(0, 0), (), 0.0)
+        return [Case(item.name, broken, Recall(()), item.name, suite.horizons_s[0], 0.0)]
+    return list(suite.cases(item.clip, item.name, fps))
+
+
+def _case_key(suite: Any, case: Case, item: Item, decode: Mapping[str, Any]) -> str:
+    request = (
+        {"recall": list(case.request.at_s)} if isinstance(case.request, Recall) else {"continue": case.request.seconds}
+    )
+    cuts = None if item.cuts is None else list(item.cuts)
+    return key("case", suite=suite.name, version=suite.version, clip=_digest(item), decode=dict(decode), request=request,
+               history_s=case.history_s, cuts=cuts)  # fmt: skip
+
+
+def _grid_cuts(item: Item, fps: float) -> tuple[int, ...] | None:
+    """Annotated cuts, from the file's frame indices to those of the constant-rate history."""
+    if item.cuts is None or item.clip is None:
+        return None
+    shown = grid(item.clip, fps, None)
+    first: dict[int, int] = {}
+    for index, source in enumerate(shown):
+        first.setdefault(source, index)
+    return tuple(first[cut] for cut in item.cuts if cut in first)
+
+
+def _digest(item: Item) -> str:
+    if item.clip is not None:
+        return item.clip.digest
+    try:
+        return digest_file(item.path)
+    except OSError:  # absent or unreadable: its problem is all that is known of it
+        return digest_bytes(f"{item.name} {item.problem}".encode())
+
+
+def _memory(ref: str, args: dict[str, Any]) -> Plugin:
+    plugin = _plugin("memory", ref, args)
+    inner = plugin.args.get("of")
+    if isinstance(inner, str):  # a control wraps another memory, whose code is part of what it is
+        code = key("code", outer=plugin.code, inner=_plugin("memory", inner, plugin.args.get("args") or {}).code)
+        return replace(plugin, code=code)
+    return plugin
+
+
+def _plugin(kind: str, ref: str, args: dict[str, Any]) -> Plugin:
+    target = registry.resolve(kind, ref)
+    bound = registry.bind(target, args)
+    target(**bound)  # a wrong value is an error now, not in the middle of the night
+    return Plugin(ref, bound, registry.code_digest(target))
+
+
+def _metric(ref: str) -> Metric:
+    metric = registry.resolve("metric", ref)()
+    if not isinstance(metric, Metric):
+        raise UsageError(f"{ref} is not a metric: it lacks one of name, version, unit, better, available, __call__.",
+                         "See Metric in bench/protocols.py.")  # fmt: skip
+    return metric
+
+
+def footage_folder(spec: RunSpec, store_root: Path) -> Path:
+    """Where the clips of a spec lie: its own folder, or where procedural footage is rendered."""
+    if spec.footage.path is not None:
+        return Path(spec.footage.path)
+    return store_root / "footage" / "procedural"
