@@ -1,0 +1,281 @@
+"""Published weights that learned metrics need: one catalogue, and how a file gets from there to this machine.
+
+Keepframe ships none of them, downloads none behind the user's back, and never scores with anything else: a metric
+whose weights are missing says so and names the command that fetches them. A file counts as present only when its
+sha256 is the one in the catalogue, so a mirror, a colleague's folder and the publisher are equally good sources.
+"""
+
+import hashlib
+import os
+import shutil
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import KeepframeError, UnavailableError, UsageError, did_you_mean
+
+FOLDER_VARIABLE = "KEEPFRAME_WEIGHTS"
+MIRROR_VARIABLE = "KEEPFRAME_WEIGHTS_URL"
+
+Status = Literal["present", "missing", "damaged"]
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes on disk so far and the bytes there will be, None where the server does not say."""
+
+_BLOCK = 1 << 20  # bytes read at a time
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published file."""
+
+    name: str  # what the user types
+    filename: str
+    url: str
+    size_bytes: int
+    sha256: str | None  # hex, whole; None: digest unknown, and then only the size is checked
+    licence: str
+    non_commercial: bool
+    needed_by: tuple[str, ...]  # metric names
+
+
+@dataclass(frozen=True)
+class WeightState:
+    """A catalogue entry and what this machine has of it. `detail` is one sentence for a person."""
+
+    file: WeightFile
+    status: Status
+    path: Path
+    detail: str
+
+
+_TORCHVISION_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet"
+
+_CATALOGUE = (
+    WeightFile(
+        name="alexnet",
+        filename="alexnet-owt-7be5be79.pth",
+        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        size_bytes=244_408_911,
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        licence=_TORCHVISION_LICENCE,
+        non_commercial=False,
+        needed_by=("lpips_alex",),
+    ),
+    WeightFile(
+        name="vgg16",
+        filename="vgg16-397923af.pth",
+        url="https://download.pytorch.org/models/vgg16-397923af.pth",
+        size_bytes=553_433_881,
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        licence=_TORCHVISION_LICENCE,
+        non_commercial=False,
+        needed_by=("lpips_vgg",),
+    ),
+)
+
+
+def catalogue() -> tuple[WeightFile, ...]:
+    """Every file that some metric needs.
+
+    >>> [file.name for file in catalogue()]
+    ['alexnet', 'vgg16']
+    """
+    return _CATALOGUE
+
+
+def weights_dir() -> Path:
+    """Where weights lie: `KEEPFRAME_WEIGHTS`, else `keepframe/weights` in `XDG_CACHE_HOME` or `~/.cache`."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "keepframe" / "weights"
+
+
+def status(name: str) -> Status:
+    """Whether the file is here and whole. Reads it once in a process; after that, only if it changed.
+
+    Raises:
+        UsageError: no such name in the catalogue.
+    """
+    return state(name).status
+
+
+def state(name: str) -> WeightState:
+    """`status` with the path and a sentence, for `keepframe weights list`.
+
+    Raises:
+        UsageError: no such name in the catalogue.
+    """
+    file = _entry(name)
+    path = weights_dir() / file.filename
+    if not path.is_file():
+        return WeightState(file, "missing", path, f"not at {path}")
+    problem = _problem(file, path)
+    if problem:
+        return WeightState(file, "damaged", path, problem)
+    return WeightState(file, "present", path, "sha256 matches" if file.sha256 else "size matches, digest unknown")
+
+
+def verify() -> tuple[WeightState, ...]:
+    """The state of every file in the catalogue, each that is there read from end to end."""
+    _digest.cache_clear()
+    return tuple(state(file.name) for file in catalogue())
+
+
+def path(name: str) -> Path:
+    """The file, present and whole.
+
+    Raises:
+        UnavailableError: it is missing or damaged; the message ends with the command that fetches it.
+        UsageError: no such name in the catalogue.
+    """
+    found = state(name)
+    if found.status == "present":
+        return found.path
+    raise UnavailableError(
+        f"The weights {name!r} are {found.status}: {found.detail}.", f"keepframe weights fetch {name}"
+    )
+
+
+def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None) -> Path:
+    """Put the file in place, unless it is there and whole already: from `folder`, the mirror, or the publisher.
+
+    A broken download is kept and gone on with next time. The file appears under its name only when it is whole.
+
+    Args:
+        name: a name of the catalogue.
+        progress: told how far the download is.
+        folder: copy the file from here, under its published name, and use no network.
+
+    Returns:
+        Where the file lies.
+
+    Raises:
+        UnavailableError: the source cannot be reached or lacks the file, or the disk is full.
+        KeepframeError: what arrived is not the published file; it was removed.
+        UsageError: no such name in the catalogue.
+    """
+    found = state(name)
+    if found.status == "present":
+        return found.path
+    target = found.path
+    partial = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            source = str(_in_folder(found.file, folder))
+            shutil.copyfile(source, partial)
+        else:
+            source = _address(found.file)
+            _download(source, partial, found.file, progress)
+        problem = _problem(found.file, partial)
+        if problem:
+            partial.unlink()
+            raise KeepframeError(
+                f"What {source} gave is not {found.file.filename}: {problem}. It was removed.",
+                f"Fetch again, or from another source: set {MIRROR_VARIABLE}=https://host/folder.",
+            )
+        partial.replace(target)
+    except OSError as error:  # network errors are UnavailableError by now: this one is about the disk
+        raise UnavailableError(
+            f"{target} cannot be written: {error.strerror or error}.",
+            f"Make room ({found.file.size_bytes / 1e6:.0f} MB), or set {FOLDER_VARIABLE} to another folder.",
+        ) from error
+    return target
+
+
+def _entry(name: str) -> WeightFile:
+    entries = {file.name: file for file in catalogue()}
+    if name not in entries:
+        raise UsageError(f"No weights are called {name!r}.", did_you_mean(name, entries))
+    return entries[name]
+
+
+def _problem(file: WeightFile, path: Path) -> str | None:
+    """What is wrong with the file, or None."""
+    facts = path.stat()
+    if facts.st_size != file.size_bytes:
+        return f"{path} has {facts.st_size} bytes, the published file {file.size_bytes}"
+    if file.sha256:
+        digest = _digest(path, facts.st_size, facts.st_mtime_ns)
+        if digest != file.sha256:
+            return f"{path} has sha256 {digest[:12]}…, the published file {file.sha256[:12]}…"
+    return None
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, size: int, modified_ns: int) -> str:
+    """sha256 of the file; size and time only tell a changed file from the one that was read before."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _in_folder(file: WeightFile, folder: Path) -> Path:
+    source = folder / file.filename
+    if not source.is_file():
+        raise UnavailableError(f"{folder} has no {file.filename}.", f"Download it from {file.url} into that folder.")
+    return source
+
+
+def _address(file: WeightFile) -> str:
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    return f"{mirror.rstrip('/')}/{file.filename}" if mirror else file.url
+
+
+def _download(url: str, partial: Path, file: WeightFile, progress: Progress | None) -> None:
+    """Bring `partial` to the full length, going on from what it has where the server can."""
+    have = partial.stat().st_size if partial.exists() else 0
+    if have >= file.size_bytes:  # whole, or not of this file: the digest tells, and a bad one is removed
+        return
+    with _opened(url, have, partial, file) as response:
+        resumed = have > 0 and response.status == 206
+        have = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with partial.open("ab" if resumed else "wb") as sink:
+            while block := _block(response, url, file):
+                sink.write(block)
+                have += len(block)
+                if progress:
+                    progress(have, total)
+    if total is not None and have < total:
+        raise UnavailableError(
+            f"{url} broke off after {have} of {total} bytes.",
+            f"keepframe weights fetch {file.name}  (it goes on from there)",
+        )
+
+
+def _opened(url: str, have: int, partial: Path, file: WeightFile) -> Any:
+    """The response to a request for all bytes from `have` on."""
+    try:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except (OSError, HTTPException, ValueError) as error:
+        if getattr(error, "code", None) == 416:  # the server's file ends before ours begins: start over next time
+            partial.unlink()
+        raise UnavailableError(f"{url} cannot be downloaded: {_reason(error)}.", _ways_out(file)) from error
+
+
+def _block(response: Any, url: str, file: WeightFile) -> bytes:
+    try:
+        return bytes(response.read(_BLOCK))
+    except (OSError, HTTPException) as error:
+        raise UnavailableError(f"{url} broke off: {_reason(error)}.", _ways_out(file)) from error
+
+
+def _reason(error: Exception) -> object:
+    return getattr(error, "reason", None) or error
+
+
+def _ways_out(file: WeightFile) -> str:
+    return (
+        f"Either set {MIRROR_VARIABLE} to a mirror (the folder's address) and fetch again,\n"
+        f"  or download {file.url} elsewhere, copy it to {weights_dir() / file.filename},\n"
+        f"  and check it with: keepframe weights verify"
+    )

@@ -1,0 +1,212 @@
+"""The weights catalogue against a real server on loopback: resume, damage, mirrors, and no network at all."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench import weights
+from bench.errors import KeepframeError, UnavailableError, UsageError
+
+CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than one block
+FILENAME = "toy-1234.pth"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content` at any path; remembers the Range headers; may stop short or ignore ranges."""
+
+    content = CONTENT
+    stop_after: int | None = None
+    ranges = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str | None] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        if start >= len(self.server.content):
+            self.send_error(416)
+            return
+        body = self.server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: self.server.stop_after])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
+    """A weights folder that does not exist yet, and a catalogue of one small file that the server has."""
+    toy = weights.WeightFile(
+        name="toy",
+        filename=FILENAME,
+        url=f"{server.address}/{FILENAME}",
+        size_bytes=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        licence="CC0",
+        non_commercial=False,
+        needed_by=("nothing",),
+    )
+    monkeypatch.setattr(weights, "_CATALOGUE", (toy,))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # a proxy of the machine has no say in loopback
+    monkeypatch.delenv(weights.MIRROR_VARIABLE, raising=False)
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
+    return tmp_path / "weights"
+
+
+def test_a_missing_file_names_the_command(folder: Path) -> None:
+    assert weights.status("toy") == "missing"
+    with pytest.raises(UnavailableError) as caught:
+        weights.path("toy")
+    assert str(caught.value).endswith("keepframe weights fetch toy")
+
+
+def test_fetch_puts_the_file_in_place_and_says_how_far(folder: Path, server: Server) -> None:
+    steps: list[tuple[int, int | None]] = []
+    found = weights.fetch("toy", progress=lambda have, total: steps.append((have, total)))
+    assert found == folder / FILENAME == weights.path("toy")
+    assert found.read_bytes() == CONTENT
+    assert steps[-1] == (len(CONTENT), len(CONTENT))
+    assert [have for have, _ in steps] == sorted({have for have, _ in steps})
+    assert [path.name for path in folder.iterdir()] == [FILENAME]
+    weights.fetch("toy")
+    assert len(server.asked) == 1, "a file that is there and whole is not downloaded again"
+
+
+def test_a_broken_download_is_gone_on_with(folder: Path, server: Server) -> None:
+    server.stop_after = 1_500_000
+    with pytest.raises(UnavailableError, match="broke off after 1500000 of 3072000 bytes"):
+        weights.fetch("toy")
+    assert weights.status("toy") == "missing", "half a file never bears the name of the whole"
+    server.stop_after = None
+    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=1500000-"]
+
+
+def test_a_server_without_ranges_starts_over(folder: Path, server: Server) -> None:
+    folder.mkdir()
+    (folder / f"{FILENAME}.part").write_bytes(b"not the beginning")
+    server.ranges = False
+    assert weights.fetch("toy").read_bytes() == CONTENT
+
+
+def test_a_stale_partial_file_is_found_out_and_removed(folder: Path, server: Server) -> None:
+    folder.mkdir()
+    (folder / f"{FILENAME}.part").write_bytes(b"not the beginning")
+    with pytest.raises(KeepframeError, match=r"sha256 .* It was removed"):
+        weights.fetch("toy")
+    assert weights.fetch("toy").read_bytes() == CONTENT
+
+
+def test_a_partial_file_longer_than_the_servers_is_dropped(folder: Path, server: Server) -> None:
+    folder.mkdir()
+    (folder / f"{FILENAME}.part").write_bytes(CONTENT[:2000])
+    server.content = CONTENT[:1000]
+    with pytest.raises(UnavailableError, match="Range"):
+        weights.fetch("toy")
+    server.content = CONTENT
+    assert weights.fetch("toy").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1] + b"!", b"<html>sign in</html>", b""])
+def test_what_is_not_the_published_file_is_refused(folder: Path, server: Server, content: bytes) -> None:
+    server.content = content or b"?"
+    with pytest.raises(KeepframeError, match=FILENAME):
+        weights.fetch("toy")
+    assert weights.status("toy") == "missing"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_damaged_file_is_seen_and_mended(folder: Path) -> None:
+    path = weights.fetch("toy")
+    path.write_bytes(CONTENT[:-1] + b"!")
+    (state,) = weights.verify()
+    assert state.status == "damaged" and "sha256" in state.detail
+    with pytest.raises(UnavailableError, match="damaged"):
+        weights.path("toy")
+    assert weights.fetch("toy").read_bytes() == CONTENT
+
+
+def test_the_mirror_comes_before_the_publisher(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / FILENAME).write_bytes(CONTENT)
+    monkeypatch.setenv(weights.MIRROR_VARIABLE, (tmp_path / "mirror").as_uri() + "/")
+    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert server.asked == []
+
+
+def test_offline_names_the_address_the_target_and_both_ways_out(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(weights.MIRROR_VARIABLE, "http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(UnavailableError) as caught:
+        weights.fetch("toy")
+    message = str(caught.value)
+    assert f"http://127.0.0.1:9/{FILENAME}" in message
+    for part in (f"{server.address}/{FILENAME}", str(folder / FILENAME), weights.MIRROR_VARIABLE, "weights verify"):
+        assert part in message
+
+
+def test_a_folder_is_a_source(folder: Path, server: Server, tmp_path: Path) -> None:
+    source = tmp_path / "usb stick"
+    source.mkdir()
+    with pytest.raises(UnavailableError, match=f"has no {FILENAME}"):
+        weights.fetch("toy", folder=source)
+    (source / FILENAME).write_bytes(CONTENT)
+    assert weights.fetch("toy", folder=source).read_bytes() == CONTENT
+    assert server.asked == []
+
+
+def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(UnavailableError, match=weights.FOLDER_VARIABLE):
+        weights.fetch("toy")
+
+
+def test_a_wrong_name_gets_a_hint() -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'alexnet'\?"):
+        weights.status("alexnett")
+
+
+def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(weights.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert weights.weights_dir() == tmp_path / "keepframe" / "weights"
+
+
+def test_published_names_carry_the_first_digits_of_their_digest() -> None:
+    """torchvision puts the first 8 digits into the file name: an error in our copy of the digest would show."""
+    for file in weights.catalogue():
+        assert file.sha256 is not None and len(file.sha256) == 64
+        assert f"-{file.sha256[:8]}." in file.filename
+        assert file.url.endswith("/" + file.filename)
