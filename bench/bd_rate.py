@@ -212,6 +212,6 @@ def _pchip_slopes(h: Points, slope: Points) -> Points:
 
 
 def _end_slope(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -> np.ndarray:
-    d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+    d: np.ndarray = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
     d = np.where(np.sign(d) != np.sign(m0), 0.0, d)
-    return np.where((np.sign(m0) != np.sign(m1)) & (np.abs(d) > 3 * np.abs(m0)), 3 * m0, d)
+    return np.asarray(np.where((np.sign(m0) != np.sign(m1)) & (np.abs(d) > 3 * np.abs(m0)), 3 * m0, d))

@@ -134,7 +134,7 @@ def sign_flip_p(differences: Float64[np.ndarray, "*batch video"], seed: int = 0)
     for start in range(0, total, step):
         patterns = np.arange(start, min(start + step, total))
         if exact:
-            bits = (patterns[:, None] >> np.arange(videos)) & 1
+            bits = ((patterns[:, None] >> np.arange(videos)) & 1).astype(np.uint8)
         else:
             packed = rng.integers(0, 256, size=(len(patterns), -(-videos // 8)), dtype=np.uint8)
             bits = np.unpackbits(packed, axis=1, count=videos)
