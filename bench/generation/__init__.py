@@ -1,0 +1,1 @@
+"""From a memory to frames: recall (bring back a moment) and rollout (go on from here)."""

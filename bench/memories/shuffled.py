@@ -1,0 +1,120 @@
+"""Control: the same memory, asked at the wrong moments.
+
+A score that survives this was not earned by remembering *when*. The history is cut into 16 equal spans; every
+question goes to another span, at the same place inside it. The shuffle is drawn from the seed, so it is the same
+in every run.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import UsageError
+from bench.memories.controlled import built
+from bench.memories.header import Header
+from bench.memories.history import History, begun
+from bench.protocols import DeclarableEncoder, Memory, ReadableMemory
+from bench.types import Frames, Size
+
+KIND = b"S"
+SPANS = 16
+
+
+def moved_spans(seed: int) -> list[int]:
+    """Which span answers for each: one random cycle through all 16, so none stays in place (Sattolo, 1986).
+
+    >>> all(place != span for place, span in enumerate(moved_spans(seed=0)))
+    True
+    """
+    spans = list(range(SPANS))
+    draw = random.Random(seed)
+    for place in range(SPANS - 1, 0, -1):
+        other = draw.randrange(place)
+        spans[place], spans[other] = spans[other], spans[place]
+    return spans
+
+
+@dataclass(frozen=True)
+class ShuffledMemory:
+    """Another memory behind a header of its own, which is 22 bytes and says how long the history was."""
+
+    header: Header
+    inner: ReadableMemory
+    spans: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int | None:
+        """As for the memory itself."""
+        return self.inner.tokens
+
+    @property
+    def floats(self) -> int | None:
+        """As for the memory itself."""
+        return self.inner.floats
+
+    def to_bytes(self) -> bytes:
+        """Header, then the bytes of the memory itself."""
+        return self.header.pack(KIND, self.inner.to_bytes())
+
+    def recall(self, at_s: Sequence[float]) -> Frames:
+        """What the memory answers at the moments of other spans."""
+        self.header.frames_at(at_s)  # outside the history is an error here too
+        return self.inner.recall([self._moved(moment) for moment in at_s])
+
+    def _moved(self, moment: float) -> float:
+        length_s = self.header.duration_s / SPANS
+        span = min(max(int(moment / length_s), 0), SPANS - 1)
+        return min(self.spans[span] * length_s + (moment - span * length_s), self.header.duration_s)
+
+
+class Shuffled:
+    """Encodes with the memory `of` (built with `args`) and shuffles what is asked of it.
+
+    Below 16 frames some spans share a frame, so the control is weaker; a history of one frame cannot be shuffled.
+    Raises UsageError for an unknown memory, wrong arguments, or a memory that needs a generator to answer.
+
+    >>> encoder = Shuffled(of="last-frame")
+    >>> encoder.begin(fps=24.0, size=Size(4, 2))
+    >>> import numpy as np
+    >>> encoder.write(np.zeros((32, 2, 4, 3), np.uint8))
+    >>> encoder.finish().recall([0.0, 1.0]).shape
+    (2, 2, 4, 3)
+    """
+
+    def __init__(self, *, of: str = "keyframes", args: dict[str, Any] | None = None, seed: int = 0) -> None:
+        self._of = of
+        self._inner = built(of, args or {})
+        self._spans = tuple(moved_spans(seed))
+        self._history: History | None = None
+
+    def declare(self, at_s: Sequence[float]) -> None:
+        """Passed on to a memory that can use it."""
+        if isinstance(self._inner, DeclarableEncoder):
+            self._inner.declare(at_s)
+
+    def begin(self, fps: float, size: Size) -> None:
+        """Start a history."""
+        self._history = History(fps, size)
+        self._inner.begin(fps, size)
+
+    def write(self, frames: Frames) -> None:
+        """Pass a chunk on."""
+        begun(self._history).take(frames)
+        self._inner.write(frames)
+
+    def finish(self) -> ShuffledMemory:
+        """The memory."""
+        header = begun(self._history).header()
+        self._history = None
+        return ShuffledMemory(header, self._readable(self._inner.finish()), self._spans)
+
+    def from_bytes(self, data: bytes) -> ShuffledMemory:
+        """The inverse of `to_bytes`."""
+        header, inner = Header.unpack(KIND, data)
+        return ShuffledMemory(header, self._readable(self._inner.from_bytes(inner)), self._spans)
+
+    def _readable(self, memory: Memory) -> ReadableMemory:
+        if not isinstance(memory, ReadableMemory):
+            raise UsageError(f"The memory {self._of!r} has no recall().", "Shuffle one that answers by itself.")
+        return memory

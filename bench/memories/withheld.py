@@ -1,0 +1,93 @@
+"""Control: the memory is made and then not given to the read-out.
+
+What is left is what anybody answers who saw nothing: mid-grey. A memory that scores no better than this keeps
+nothing that the metric can see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.errors import KeepframeError
+from bench.memories.controlled import built
+from bench.memories.header import Header
+from bench.memories.history import History, begun
+from bench.protocols import DeclarableEncoder
+from bench.types import Frames, Size
+
+KIND = b"W"
+MID_GREY = 128
+
+
+@dataclass(frozen=True)
+class WithheldMemory:
+    """Nothing but the header."""
+
+    header: Header
+
+    @property
+    def tokens(self) -> int:
+        """None are read."""
+        return 0
+
+    @property
+    def floats(self) -> int:
+        """None are read."""
+        return 0
+
+    def to_bytes(self) -> bytes:
+        """The header."""
+        return self.header.pack(KIND, b"")
+
+    def recall(self, at_s: Sequence[float]) -> Frames:
+        """Mid-grey frames, uint8 `[len(at_s), height, width, 3]`."""
+        width, height = self.header.size
+        return np.full((len(self.header.frames_at(at_s)), height, width, 3), MID_GREY, np.uint8)
+
+
+class Withheld:
+    """Encodes with the memory `of` (built with `args`), so that the work is the same, and hands on nothing.
+
+    Raises UsageError for an unknown memory or wrong arguments.
+
+    >>> encoder = Withheld(of="last-frame")
+    >>> encoder.begin(fps=24.0, size=Size(4, 2))
+    >>> encoder.write(np.zeros((5, 2, 4, 3), np.uint8))
+    >>> encoder.finish().recall([0.1])[0, 0, 0].tolist()
+    [128, 128, 128]
+    """
+
+    def __init__(self, *, of: str = "keyframes", args: dict[str, Any] | None = None) -> None:
+        self._inner = built(of, args or {})
+        self._history: History | None = None
+
+    def declare(self, at_s: Sequence[float]) -> None:
+        """Passed on to a memory that can use it."""
+        if isinstance(self._inner, DeclarableEncoder):
+            self._inner.declare(at_s)
+
+    def begin(self, fps: float, size: Size) -> None:
+        """Start a history."""
+        self._history = History(fps, size)
+        self._inner.begin(fps, size)
+
+    def write(self, frames: Frames) -> None:
+        """Pass a chunk on."""
+        begun(self._history).take(frames)
+        self._inner.write(frames)
+
+    def finish(self) -> WithheldMemory:
+        """The header; what the other memory kept is dropped here."""
+        header = begun(self._history).header()
+        self._history = None
+        self._inner.finish()
+        return WithheldMemory(header)
+
+    def from_bytes(self, data: bytes) -> WithheldMemory:
+        """The inverse of `to_bytes`."""
+        header, payload = Header.unpack(KIND, data)
+        if payload:
+            raise KeepframeError(f"A withheld memory carries {len(payload)} bytes.", "Encode the history again.")
+        return WithheldMemory(header)
