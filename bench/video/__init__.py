@@ -1,0 +1,1 @@
+"""Frame-exact reading and writing of video, and footage to read."""
