@@ -66,7 +66,7 @@ class Psnr:
     name = "psnr"
     version = "1"
     unit = "dB"
-    better: Literal["higher"] = "higher"
+    better: Literal["higher", "lower", "neutral"] = "higher"
 
     def available(self) -> None:
         return None

@@ -92,7 +92,7 @@ class Ssim:
     name = "ssim"
     version = "1"
     unit = ""
-    better: Literal["higher"] = "higher"
+    better: Literal["higher", "lower", "neutral"] = "higher"
     joint = staticmethod(structural)
 
     def available(self) -> None:
@@ -108,7 +108,7 @@ class MsSsim:
     name = "ms_ssim"
     version = "1"
     unit = ""
-    better: Literal["higher"] = "higher"
+    better: Literal["higher", "lower", "neutral"] = "higher"
     joint = staticmethod(structural)
 
     def available(self) -> None:
