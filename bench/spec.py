@@ -137,7 +137,14 @@ def _label(memory: str, args: Any) -> str:
     return f"{memory} {inner}" if inner else memory
 
 
+UNITS = {"kbps", "s", "bytes", "tokens", "px"}
+
+
 def _short(name: str, value: Any) -> str:
+    """`50 kbps` for bitrate_kbps=50: a name that ends in a unit need not be said."""
+    unit = name.rpartition("_")[2]
+    if isinstance(value, int | float) and unit in UNITS:
+        return f"{value:g} {unit}"
     return str(value) if isinstance(value, str) else f"{name}={value}"
 
 

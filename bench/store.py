@@ -334,7 +334,8 @@ def _parquet(table: pa.Table) -> bytes:
 _VIEWS = """
 CREATE VIEW planned AS SELECT * FROM planned_rows;
 CREATE VIEW answers AS
-    SELECT DISTINCT "system", curve, baseline, "case", "group", file, tags, horizon_s, case_key, memory_key, prediction_key
+    SELECT DISTINCT "system", curve, baseline, "case", "group", file, tags, horizon_s, case_key, memory_key,
+                    prediction_key
     FROM planned_rows;
 CREATE VIEW scores AS
     WITH own AS (

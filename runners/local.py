@@ -31,7 +31,7 @@ class Done(NamedTuple):
     systems: int
 
 
-class _Crash(Exception):
+class WorkerCrash(Exception):
     """Recorded as the error of a system whose worker died."""
 
 
@@ -148,7 +148,7 @@ def _mourn(worker: _Worker, task: Task, queue: deque[Task], store: Store, sessio
     rows.failure(
         task.asks[0].prediction_key,
         "crash",
-        _Crash(f"The worker process died ({how}) while working on {task.case.id}."),
+        WorkerCrash(f"The worker process died ({how}) while working on {task.case.id}."),
     )
     rows.flush(force=True)
     yield Done(task, 1)

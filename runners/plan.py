@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from bench.video.read import grid
 
 from bench import registry
 from bench.digest import digest_bytes, digest_file, key
@@ -25,7 +26,6 @@ from bench.spec import RunSpec
 from bench.store import PLAN, Store
 from bench.types import Case, Clip, Recall, Size
 from bench.video.footage import Footage, Item
-from bench.video.read import grid
 
 KEY_VERSION = 1  # raise it when the meaning of an address changes; a golden test holds the addresses
 
@@ -135,14 +135,25 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
                     problems[prediction_key] = item.problem
                 rows += [
                     {
-                        "case": case.id, "group": case.group, "file": item.name, "tags": list(item.tags),
-                        "horizon_s": case.horizon_s, "case_key": case_key, "system": system.name, "curve": system.curve,
-                        "baseline": system.baseline, "memory_key": memory_key, "prediction_key": prediction_key,
-                        "metric": m.name, "metric_version": m.version, "unit": m.unit, "better": m.better,
+                        "case": case.id,
+                        "group": case.group,
+                        "file": item.name,
+                        "tags": list(item.tags),
+                        "horizon_s": case.horizon_s,
+                        "case_key": case_key,
+                        "system": system.name,
+                        "curve": system.curve,
+                        "baseline": system.baseline,
+                        "memory_key": memory_key,
+                        "prediction_key": prediction_key,
+                        "metric": m.name,
+                        "metric_version": m.version,
+                        "unit": m.unit,
+                        "better": m.better,
                         "score_key": scores[ref],
                     }
                     for ref, m in metrics.items()
-                ]  # fmt: skip
+                ]
             if item.problem is None:
                 tasks.append(
                     Task(
@@ -161,9 +172,14 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
     return Plan(
         key=key("run", suite={"name": suite.name, "version": suite.version, "args": suite_args}, scores=identity),
-        spec=spec, table=table, tasks=tuple(tasks), problems=problems, unavailable=unavailable,
-        metrics={m.name: m.version for m in metrics.values()}, warnings=footage.warnings,
-    )  # fmt: skip
+        spec=spec,
+        table=table,
+        tasks=tuple(tasks),
+        problems=problems,
+        unavailable=unavailable,
+        metrics={m.name: m.version for m in metrics.values()},
+        warnings=footage.warnings,
+    )
 
 
 def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
@@ -186,8 +202,14 @@ def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
                 if m not in plan.unavailable and k not in have_scores and k not in failed
             }
             if scores and ask.prediction_key not in failed:
-                asks.append(replace(ask, scores=scores, memory_artifact=memories.get(ask.memory_key),
-                                    prediction_artifact=predictions.get(ask.prediction_key)))  # fmt: skip
+                asks.append(
+                    replace(
+                        ask,
+                        scores=scores,
+                        memory_artifact=memories.get(ask.memory_key),
+                        prediction_artifact=predictions.get(ask.prediction_key),
+                    )
+                )
         if asks:
             left.append(replace(task, asks=tuple(asks), reference_artifact=references.get(task.case_key)))
     return sorted(left, key=lambda task: -task.case.history_s * len(task.asks))
@@ -205,8 +227,16 @@ def _case_key(suite: Any, case: Case, item: Item, decode: Mapping[str, Any]) -> 
         {"recall": list(case.request.at_s)} if isinstance(case.request, Recall) else {"continue": case.request.seconds}
     )
     cuts = None if item.cuts is None else list(item.cuts)
-    return key("case", suite=suite.name, version=suite.version, clip=_digest(item), decode=dict(decode), request=request,
-               history_s=case.history_s, cuts=cuts)  # fmt: skip
+    return key(
+        "case",
+        suite=suite.name,
+        version=suite.version,
+        clip=_digest(item),
+        decode=dict(decode),
+        request=request,
+        history_s=case.history_s,
+        cuts=cuts,
+    )
 
 
 def _grid_cuts(item: Item, fps: float) -> tuple[int, ...] | None:
@@ -248,8 +278,10 @@ def _plugin(kind: str, ref: str, args: dict[str, Any]) -> Plugin:
 def _metric(ref: str) -> Metric:
     metric = registry.resolve("metric", ref)()
     if not isinstance(metric, Metric):
-        raise UsageError(f"{ref} is not a metric: it lacks one of name, version, unit, better, available, __call__.",
-                         "See Metric in bench/protocols.py.")  # fmt: skip
+        raise UsageError(
+            f"{ref} is not a metric: it lacks one of name, version, unit, better, available, __call__.",
+            "See Metric in bench/protocols.py.",
+        )
     return metric
 
 

@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from bench.video.read import grid
+from bench.video.readers import reader
+from bench.video.write import decode_lossless, encode_lossless
 
 from bench import registry
 from bench.errors import KeepframeError
 from bench.protocols import DeclarableEncoder, MemoryEncoder
 from bench.store import Store
 from bench.types import Frames, Recall, Size
-from bench.video.read import grid, reader
-from bench.video.write import decode_lossless, encode_lossless
 from runners.plan import Ask, Plugin, Task
 from suites.metrics import evaluate
 from suites.retrieval.scenery import Scenery
@@ -142,7 +143,7 @@ def _memorise(task: Task, rows: Rows, artifacts: dict[str, str]) -> Frames | Non
             failed[memory_key] = error
     try:
         references, scenery = _read(task, writing, failed)
-    except KeepframeError as error:
+    except Exception as error:  # encoders' own errors were caught inside: this is the video's
         for ask in task.asks:
             rows.failure(ask.prediction_key, "decode", error)
         return None
@@ -153,8 +154,16 @@ def _memorise(task: Task, rows: Rows, artifacts: dict[str, str]) -> Frames | Non
         except Exception as error:
             failed[memory_key] = error
             continue
-        rows.add("memories", memory_key=memory_key, artifact=store.put(data), bytes=len(data), tokens=tokens, floats=floats,
-                 history_s=task.case.history_s)  # fmt: skip
+        artifacts[memory_key] = store.put(data)
+        rows.add(
+            "memories",
+            memory_key=memory_key,
+            artifact=artifacts[memory_key],
+            bytes=len(data),
+            tokens=tokens,
+            floats=floats,
+            history_s=task.case.history_s,
+        )
         rows.timing(memory_key, "encode", one.clock)
     for ask in task.asks:
         if ask.memory_key in failed:
@@ -197,8 +206,16 @@ def _describe(task: Task, references: Frames, scenery: Scenery, rows: Rows) -> N
     rows.add("references", case_key=task.case_key, artifact=artifact)
     for moment, at_s in enumerate(task.case.request.at_s):
         frame = int(at_s * task.fps)
-        rows.add("moments", case_key=task.case_key, moment=moment, frame=frame, at_s=at_s, position=at_s / task.case.history_s,
-                 since_cut_s=scenery.since_cut_s(frame), motion=scenery.motion(frame))  # fmt: skip
+        rows.add(
+            "moments",
+            case_key=task.case_key,
+            moment=moment,
+            frame=frame,
+            at_s=at_s,
+            position=at_s / task.case.history_s,
+            since_cut_s=scenery.since_cut_s(frame),
+            motion=scenery.motion(frame),
+        )
 
 
 def _recall(task: Task, ask: Ask, rows: Rows, name: str | None, shape: tuple[int, ...]) -> Frames | None:

@@ -11,13 +11,14 @@ input; `queries = "declared"` tells encoders that can use it.
 """
 
 import hashlib
+import itertools
 from typing import Literal
 
 import numpy as np
+from bench.video.read import grid
 
 from bench.errors import UsageError
 from bench.types import Case, Clip, Recall
-from bench.video.read import grid
 
 
 class Retrieval:
@@ -71,4 +72,4 @@ class Retrieval:
         random = np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")))
         spans = min(self.moments, frames)
         edges = np.floor(np.arange(spans + 1) * frames / spans).astype(int)
-        return np.array([random.integers(low, high) for low, high in zip(edges, edges[1:], strict=False)])
+        return np.array([random.integers(low, high) for low, high in itertools.pairwise(edges)])

@@ -1,0 +1,5 @@
+"""`python -m bench` is `keepframe`."""
+
+from bench.cli import main
+
+main()

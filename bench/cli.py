@@ -1,0 +1,59 @@
+"""The command line: a table of verbs, each imported only when it is used.
+
+A verb returns its exit code (None is 0): 0 good, 1 crashed, 2 bad usage, 3 regressed, 4 inconclusive, 5 not
+comparable. Specs are parsed in bench/spec.py and nowhere here.
+"""
+
+import sys
+
+from bench import __version__
+from bench.errors import KeepframeError
+
+HELP = """Measure video memory: how much of a video survives when it is squeezed into a short context.
+
+Start with `keepframe quickstart`: it needs no arguments."""
+
+# verb -> (where it lives, what it is for). Strings, so that `--help` imports nothing of it.
+VERBS = {
+    "quickstart": (
+        "reports.verbs:quickstart",
+        "Measure the trivial memories on procedural footage; needs no arguments.",
+    ),
+    "run": ("reports.verbs:run", "Measure the memories of a spec; running it again finishes what is missing."),
+    "compare": ("reports.verbs:compare", "Which memory keeps more, and how sure is that: paired differences, BD-rate."),
+    "report": ("reports.verbs:report", "Write one self-contained HTML file about a run."),
+    "board": ("leaderboard.serve:board", "Browse the results in a web page on this machine."),
+    "status": ("runners.verbs:status", "List the runs of a store and how complete they are."),
+    "init": ("runners.verbs:init", "Print a spec to start from."),
+    "list": ("runners.verbs:list_plugins", "List the plug-ins that a spec can name."),
+    "try": ("runners.verbs:try_plugin", "Check a memory encoder of your own against the contract."),
+    "doctor": ("runners.verbs:doctor", "Check this machine: versions, codecs, disk, exactness of the video reader."),
+    "weights": ("runners.verbs:weights", "List, fetch, verify the published weights that learned metrics need."),
+}
+
+
+def app():  # type: ignore[no-untyped-def]  # cyclopts is imported late
+    """The cyclopts application."""
+    from cyclopts import App
+
+    application = App(name="keepframe", help=HELP, version=__version__)
+    for verb, (target, help_text) in VERBS.items():
+        application.command(target, name=verb, help=help_text)
+    return application
+
+
+def main() -> None:
+    """Run the command line and exit with the verb's code."""
+    try:
+        application = app()
+        code = application(result_action="return_value")
+    except KeepframeError as error:
+        print(f"keepframe: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\nkeepframe: stopped. What was stored is kept; the same command goes on from there.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `keepframe … | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,208 @@
+"""The verbs that look at the machine, the plug-ins and the store; those that end in a table are in reports/verbs.py."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from bench import registry
+from bench.errors import UsageError
+from runners.console import err, last_line, out
+
+Json = Annotated[bool, Parameter(help="End stdout with one line of JSON.", negative="")]
+StorePath = Annotated[Path, Parameter(help="The result folder.", env_var="KEEPFRAME_STORE")]
+
+
+def init() -> None:
+    """Print the spec of the quickstart, with comments, to start from.
+
+    Example: keepframe init > spec.toml
+    """
+    sys.stdout.write(quickstart_spec())
+
+
+def quickstart_spec() -> str:
+    """The spec that `keepframe quickstart` runs, as TOML."""
+    return files("runners").joinpath("quickstart.toml").read_text(encoding="utf-8")
+
+
+def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
+    """List the runs of a store, the latest last, and how complete each is.
+
+    Example: keepframe status --store results
+    """
+    from bench.store import Store
+
+    opened = Store.existing(store)
+    table = Table(
+        "run", "name", "videos", "systems", "scores", "failed", "last command", title=str(store), title_justify="left"
+    )
+    found = []
+    for run in opened.runs():
+        con = opened.connect(run["key"])
+        planned, videos, systems = (
+            con.sql('SELECT count(*), count(DISTINCT "group"), count(DISTINCT "system") FROM planned').fetchone()
+            or (0,) * 3
+        )
+        done = len(con.sql("SELECT DISTINCT prediction_key, metric FROM scores").fetchall())
+        failed = (con.sql("SELECT count(*) FROM failures").fetchone() or (0,))[0]
+        command = run["sessions"][-1]["command"]
+        table.add_row(run["key"][:8], run["name"], str(videos), str(systems), f"{done}/{planned}", str(failed), command)
+        found.append({"key": run["key"], "name": run["name"], "scores": done, "planned": planned, "failures": failed})
+    out.print(table)
+    if json:
+        last_line({"store": str(store), "runs": found})
+
+
+def list_plugins(kind: Literal["all", "memory", "generator", "suite", "metric"] = "all", *, json: Json = False) -> None:
+    """List the plug-ins that a spec can name: built-in ones and installed entry points.
+
+    Example: keepframe list memory
+    """
+    kinds = [k for k in registry.BUILT_IN if kind in ("all", k)]
+    table = Table("kind", "name", "what it is", "arguments", title="plug-ins", title_justify="left")
+    found: dict[str, dict[str, str]] = {}
+    for one in kinds:
+        found[one] = {}
+        for name, target in sorted(registry.names(one).items()):
+            try:
+                plugin = registry.resolve(one, name)
+                about, arguments = _first_line(plugin), _arguments(plugin)
+            except Exception as error:  # a broken entry point must not hide the others
+                about, arguments = f"cannot be imported: {error}", ""
+            found[one][name] = target
+            table.add_row(one, name, about, arguments)
+    out.print(table)
+    if json:
+        last_line(found)
+
+
+def _first_line(plugin: object) -> str:
+    return (plugin.__doc__ or "").strip().partition("\n")[0]
+
+
+def _arguments(plugin: object) -> str:
+    import inspect
+
+    parameters = inspect.signature(plugin).parameters.values()  # type: ignore[arg-type]
+    return ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+
+
+def try_plugin(
+    reference: str,
+    *,
+    args: Annotated[str, Parameter(help="Arguments as an inline TOML table, such as '{ every_s = 1.0 }'.")] = "{}",
+    json: Json = False,
+) -> int:
+    """Check a memory encoder against the contract: what it must do to be measured here.
+
+    Exits with 0 when every check holds and 3 when one does not.
+
+    Example: keepframe try ./mine.py:Mine --args '{ width = 32 }'
+    """
+    import tomllib
+
+    from runners.contract import check_encoder
+
+    try:
+        parsed = tomllib.loads(f"args = {args}")["args"]
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"--args {args!r} is not a TOML table: {error}.", "Write it as --args '{ every_s = 1.0 }'"
+        ) from error
+    target = registry.resolve("memory", registry.absolute(reference, Path.cwd()))
+    bound = registry.bind(target, parsed)
+    checks = check_encoder(lambda: target(**bound))
+    table = Table("", "check", "what was seen", title=f"contract: {reference}", title_justify="left")
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
+    for check in checks:
+        table.add_row(marks[check.passed], check.name, check.detail)
+    out.print(table)
+    broken = [check.name for check in checks if check.passed is False]
+    out.print(
+        f"{len(broken)} of {len(checks)} checks fail: {', '.join(broken)}"
+        if broken
+        else "It can be measured: name it in a spec as memory."
+    )
+    if json:
+        last_line(
+            {
+                "reference": reference,
+                "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks],
+            }
+        )
+    return 3 if broken else 0
+
+
+def doctor(*, store: StorePath = Path("results"), json: Json = False) -> int:
+    """Check this machine: whose `bench` is imported, versions, codecs, disk, and that frames are read exactly.
+
+    Exits with 1 when something is wrong that would make results wrong.
+
+    Example: keepframe doctor
+    """
+    from runners.doctor import examine
+
+    table = Table("", "what", "finding", title="doctor", title_justify="left")
+    marks = {"good": "[green]✓[/]", "note": "[yellow]![/]", "bad": "[red]✗[/]"}
+    findings = []
+    with err.status("examining"):
+        for finding in examine(store):
+            findings.append(finding)
+            table.add_row(marks[finding.verdict], finding.what, finding.detail)
+    out.print(table)
+    if json:
+        last_line({"findings": [finding._asdict() for finding in findings]})
+    return 1 if any(finding.verdict == "bad" for finding in findings) else 0
+
+
+def weights(
+    action: Literal["list", "fetch", "verify", "path"] = "list",
+    *names: Annotated[str, Parameter(help="Which weights; default: all.")],
+    source: Annotated[
+        Path | None, Parameter(name="--from", help="Copy from this folder instead of downloading.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """List, fetch, verify or locate the published weights that learned metrics need. Nothing is fetched unasked.
+
+    Example: keepframe weights fetch alexnet
+    """
+    from bench import weights as catalogue
+
+    known = {file.name: file for file in catalogue.catalogue()}
+    chosen = list(names) or list(known)
+    if action == "path":
+        for name in chosen:
+            print(catalogue.path(name))
+        return 0
+    if action == "fetch":
+        for name in chosen:
+            with err.status(f"fetching {name}"):
+                target = catalogue.fetch(name, folder=source)
+            out.print(f"{name}: {target}", soft_wrap=True)
+        return 0
+    states = [catalogue.state(name) for name in chosen]
+    table = Table(
+        "name",
+        "state",
+        "size",
+        "licence",
+        "needed by",
+        "from",
+        title=str(catalogue.weights_dir()),
+        title_justify="left",
+    )
+    for name, state in zip(chosen, states, strict=True):
+        file = known[name]
+        licence = f"{file.licence} (non-commercial)" if file.non_commercial else file.licence
+        table.add_row(
+            name, state.status, f"{file.size_bytes / 1e6:.0f} MB", licence, ", ".join(file.needed_by), file.url
+        )
+    out.print(table)
+    if json:
+        last_line({"folder": str(catalogue.weights_dir()), "weights": {s.file.name: s.status for s in states}})
+    return 1 if action == "verify" and any(state.status == "damaged" for state in states) else 0
