@@ -194,7 +194,7 @@ def pchip_integral(
         pieces = s * (y[:, :-1] + s * (d[:, :-1] / 2 + s * (c2 / 3 + s * c3 / 4)))
         return np.asarray(pieces.sum(axis=1))
 
-    return area(high) - area(low)
+    return np.asarray(area(high) - area(low))
 
 
 def _pchip_slopes(h: Points, slope: Points) -> Points:

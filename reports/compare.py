@@ -215,7 +215,7 @@ def _best_first(scores: CaseScores, cells: Sequence[Cell], rates: dict[str, np.n
         SystemRow(
             name=name,
             curve=plan.curves[s],
-            floor=plan.floors[s],
+            tested=plan.tested[s],
             costs=Costs(
                 bytes_per_s=mean("bytes", s),
                 tokens_per_s=mean("tokens", s),
@@ -244,17 +244,20 @@ def _failures(results: Results, plan: Plan) -> tuple[FailureGroup, ...]:
 
 
 def _warnings(plan: Plan, cells: Sequence[Cell], differences: Sequence[Difference]) -> tuple[str, ...]:
-    """What a reader must know before believing the table; systems with the same trouble share a line."""
-    troubles: dict[str, list[str]] = {}
+    """What a reader must know before believing the table. Metrics and systems with the same trouble share a line."""
+    systems: dict[tuple[str, str], list[str]] = {}  # of (trouble, metric)
     for cell in cells:
         if cell.cases < cell.planned:
-            what = f"{cell.metric}: {cell.cases} of {cell.planned} cases have a score"
-            troubles.setdefault(what, []).append(cell.system)
+            trouble = f"{cell.cases} of {cell.planned} cases have a score"
+            systems.setdefault((trouble, cell.metric), []).append(cell.system)
     for row in differences:
         if row.left_out:
-            what = f"{row.metric}: {row.left_out} cases are left out of the pairs with the baseline"
-            troubles.setdefault(what, []).append(row.system)
-    lines = [f"{what} ({_few(systems, len(plan.systems))})." for what, systems in troubles.items()]
+            trouble = f"pairs with the baseline leave out {row.left_out} of the cases that either has"
+            systems.setdefault((trouble, row.metric), []).append(row.system)
+    metrics: dict[tuple[str, str], list[str]] = {}  # of (trouble, systems)
+    for (trouble, metric), names in systems.items():
+        metrics.setdefault((trouble, _few(names, len(plan.systems))), []).append(metric)
+    lines = [f"{', '.join(names)}: {trouble} ({who})." for (trouble, who), names in metrics.items()]
     if len(plan.videos) < PROVED_VIDEOS:
         lines.append(f"Only {len(plan.videos)} videos: the intervals are proved from {PROVED_VIDEOS} on.")
     return tuple(lines)

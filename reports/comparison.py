@@ -46,14 +46,14 @@ class Costs:
 
 @dataclass(frozen=True)
 class SystemRow:
-    """A system under test. `floor` marks the trivial ones that anything must beat.
+    """A system; `tested` unless the spec calls it a baseline, which is there to be beaten.
 
     Of its `answers` (frames asked and scored), `exact` hit a frame that the memory keeps as it was.
     """
 
     name: str
     curve: str
-    floor: bool
+    tested: bool
     costs: Costs
     exact: int
     answers: int

@@ -48,7 +48,7 @@ class Curve:
     name: str
     metric: str
     axis: str
-    floor: bool
+    tested: bool
     points: tuple[Point, ...]
 
 
@@ -81,7 +81,7 @@ def rate_quality(results: Results, metric: str, *, confidence: float = CONFIDENC
             for i, system in enumerate(members)
         ]
         ordered = tuple(sorted(points, key=lambda p: (p.x, p.label)))
-        curves.append(Curve(name, metric, "bytes_per_s", all(plan.floors[s] for s in members), ordered))
+        curves.append(Curve(name, metric, "bytes_per_s", any(plan.tested[s] for s in members), ordered))
     return tuple(curves)
 
 
@@ -121,7 +121,7 @@ def recall_curves(
             name=name,
             metric=metric,
             axis=axis,
-            floor=plan.floors[s],
+            tested=plan.tested[s],
             points=tuple(
                 Point(
                     label=_label(edges[b], edges[b + 1]),

@@ -30,7 +30,7 @@ class Plan:
 
     systems: tuple[str, ...]
     curves: tuple[str, ...]  # of each system
-    floors: tuple[bool, ...]  # of each system
+    tested: tuple[bool, ...]  # of each system: not one of the spec's baselines
     metrics: tuple[MetricInfo, ...]
     cases: tuple[str, ...]
     videos: tuple[str, ...]
@@ -96,7 +96,7 @@ def read_plan(results: Results, systems: Sequence[str] | None = None) -> Plan:
     return Plan(
         systems=names,
         curves=tuple(about[name]["curve"] or name for name in names),
-        floors=tuple(bool(about[name]["baseline"]) for name in names),
+        tested=tuple(not about[name]["baseline"] for name in names),
         metrics=_metrics(planned, results),
         cases=case_names,
         videos=videos,
@@ -194,8 +194,8 @@ def per_video(by_case: Float64[np.ndarray, "*batch case"], plan: Plan) -> Float6
 
 def codes(column: pa.ChunkedArray, names: Sequence[str]) -> Int64[np.ndarray, " row"]:
     """Each value's place in `names`; -1 for what is not among them."""
-    codes = pc.index_in(column, value_set=pa.array(names, pa.string()))
-    return np.asarray(pc.fill_null(codes, -1).to_numpy(), dtype=np.int64)
+    places = pc.index_in(column, value_set=pa.array(names, pa.string()))
+    return np.asarray(pc.fill_null(places, -1).to_numpy(), dtype=np.int64)
 
 
 def _unique(table: pa.Table, *columns: str) -> list[dict[str, Any]]:
