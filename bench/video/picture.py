@@ -41,7 +41,7 @@ class Picture:
     def into(self, frame: VideoFrame, out: UInt8[np.ndarray, "height width 3"]) -> None:
         """Writes the picture into `out`."""
         target = self._target
-        width, height = _inner(Size(frame.width, frame.height), target) if self._fit == "pad" else target
+        width, height = letterbox(Size(frame.width, frame.height), target) if self._fit == "pad" else target
         planar = self._reformatter.reformat(
             self._cropped(frame) if self._fit == "crop" else frame,
             width,
@@ -64,7 +64,7 @@ class Picture:
         out[:] = np.rot90(canvas, self._rotation // 90)
 
     def _cropped(self, frame: VideoFrame) -> VideoFrame:
-        window = _window(Size(frame.width, frame.height), self._target)
+        window = crop_window(Size(frame.width, frame.height), self._target)
         if window[2:] == (frame.width, frame.height):
             return frame
         source = (frame.width, frame.height, frame.format.name)
@@ -74,7 +74,7 @@ class Picture:
         return self._crop.vpull()
 
 
-def _window(stored: Size, target: Size) -> tuple[int, int, int, int]:
+def crop_window(stored: Size, target: Size) -> tuple[int, int, int, int]:
     """x, y, width, height of the largest centred window of the target's shape, on even pixels (chroma's grid)."""
     width = min(stored.width, round(stored.height * target.width / target.height))
     height = min(stored.height, round(stored.width * target.height / target.width))
@@ -83,7 +83,7 @@ def _window(stored: Size, target: Size) -> tuple[int, int, int, int]:
     return (stored.width - width) // 4 * 2, (stored.height - height) // 4 * 2, width, height
 
 
-def _inner(stored: Size, target: Size) -> Size:
+def letterbox(stored: Size, target: Size) -> Size:
     """The largest size of the stored shape that fits into the target."""
     width = min(target.width, max(1, round(target.height * stored.width / stored.height)))
     height = min(target.height, max(1, round(target.width * stored.height / stored.width)))

@@ -40,7 +40,7 @@ def stream(
     ...     encoder.write(frames)
     """
     wanted = range(clip.frames) if indices is None else indices
-    _check(clip, wanted)
+    check_indices(clip, wanted)
     if any(a > b for a, b in pairwise(wanted)):
         raise UsageError("stream() needs frame numbers in ascending order", "Use read_frames() for any order.")
     return _stream(clip, wanted, size or clip.size, fit, chunk)
@@ -72,7 +72,7 @@ def read_frames(clip: Clip, indices: Sequence[int], *, size: Size | None = None,
     >>> read_frames(clip, [95, 0, 0], size=Size(64, 64)).shape  # doctest: +SKIP
     (3, 64, 64, 3)
     """
-    _check(clip, indices)
+    check_indices(clip, indices)
     size = size or clip.size
     line = _line(clip)
     picture = Picture(size, fit, line.rotation)
@@ -129,7 +129,8 @@ def _line(clip: Clip) -> Timeline:
     return line
 
 
-def _check(clip: Clip, indices: Sequence[int]) -> None:
+def check_indices(clip: Clip, indices: Sequence[int]) -> None:
+    """Raises `VideoError` unless all numbers are in the clip."""
     for index in indices:
         if not 0 <= index < clip.frames:
             raise VideoError(

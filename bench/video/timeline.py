@@ -143,7 +143,8 @@ def _from_frames(path: Path, container: InputContainer, stream: VideoStream) -> 
     times = [p for p in pts if p is not None]
     if len(times) == len(pts) and all(a < b for a, b in pairwise(times)):
         return _Table(first, times, _tick(stream), last_duration, [], True, _rates(stream))
-    rate = next(iter(_rates(stream)), Fraction(25))
+    # Raw streams have no times: the rate that the bitstream itself states comes before the demuxer's default of 25.
+    rate = stream.guessed_rate or Fraction(25)
     return _Table(first, list(range(len(pts))), 1 / rate, 1, [], False, [rate])
 
 

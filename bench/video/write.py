@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import av
 import numpy as np
@@ -63,6 +63,7 @@ class VideoWriter:
             format=_CONTAINERS[path.suffix.lower()],
             options={"movflags": "+faststart"} if path.suffix.lower() in {".mp4", ".mov"} else {},
         )
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
         try:
             self._stream = self._container.add_stream(codec, rate=self._rate, options=_options(codec, crf, size))
         except (av.error.FFmpegError, ValueError) as error:
@@ -101,7 +102,7 @@ class VideoWriter:
         self._container.close()
         self._part.replace(self.path)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
