@@ -151,8 +151,10 @@ class Scene:
         self.speed = {"high-motion": 1.1, "static": 0.02}.get(self.tags[0], 0.25)
         self.colours = rng.uniform(40, 215, (len(self.cuts_s), 2, 3))
         self.disc = rng.uniform(20, 235, (len(self.cuts_s), 3))
-        indices = np.sort(rng.choice(np.arange(150, int(HORIZON_S * FPS)), moments, replace=False))
-        indices[0] = 48 * (number % 4)  # so that a keyframe memory hits one moment exactly
+        span = int(HORIZON_S * FPS) // moments  # one moment in each span, as the suite draws them
+        indices = np.arange(moments) * span + rng.integers(0, span, moments)
+        if number % 3 == 0:
+            indices[0] = 0  # a frame that every keyframe memory keeps
         self.indices = indices
         self.at_s = (indices + 0.5) / FPS  # as the suite asks: the middle of a frame's time on screen
         self.case = self.file

@@ -1,0 +1,90 @@
+"""How systems look in every chart, on the page and on the board: one colour, shape and dash for each.
+
+What a system is decides its colour. What is under test is saturated; codecs share one family of colours and kept
+frames another; floors and controls are grey, because they are there to be beaten. The hues are from the palette of
+Okabe and Ito (2008), which people with any colour vision can tell apart; shapes and direct labels say the same again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports.glossary import Role, memory_entry
+
+INK, FAINT, GRID, PAPER = "#1c2430", "#5b6675", "#e3e7ec", "#ffffff"
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+
+_COLOURS: dict[Role, tuple[str, ...]] = {
+    "tested": ("#0072b2", "#d55e00", "#cc79a7", "#56b4e9"),
+    "codec": ("#c98a0c", "#94690f", "#e0b040"),
+    "frames": ("#009e73", "#5dbb98", "#0a7a5c"),
+    "floor": ("#6f7a88", "#8c96a3", "#a2abb6"),
+    "control": ("#8c96a3", "#a2abb6"),
+}
+_SHAPES: dict[Role, tuple[str, ...]] = {
+    "tested": ("circle", "square", "triangle-up", "diamond"),
+    "codec": ("square", "diamond", "triangle-up"),
+    "frames": ("circle", "triangle-down", "diamond"),
+    "floor": ("circle",),
+    "control": ("circle",),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """`dash` is a stroke pattern, empty for a solid line; `shape` is one of Vega's symbols."""
+
+    role: Role
+    colour: str
+    shape: str
+    dash: tuple[int, ...]
+
+
+def looks(spec: Mapping[str, Any]) -> dict[str, Look]:
+    """The look of every system of a run, by its name and by the name of its curve. `spec` is as in run.json.
+
+    Colours go by the order in the spec, so a filter or a failure never repaints the others.
+
+    >>> spec = {"systems": [{"name": "h264 25", "memory": "codec", "curve": "h264"}, {"name": "mine", "memory": "m:M"}]}
+    >>> found = looks(spec)
+    >>> found["h264 25"] == found["h264"], found["mine"].role
+    (True, 'tested')
+    """
+    found: dict[str, Look] = {}
+    taken: dict[Role, int] = {}
+    for system in spec.get("systems", ()):
+        name, series = system["name"], system.get("curve") or system["name"]
+        if series not in found:
+            role = memory_entry(system["memory"], bool(system.get("baseline"))).role
+            number = taken[role] = taken.get(role, -1) + 1
+            colours, shapes = _COLOURS[role], _SHAPES[role]
+            # past the last colour they come again, and then the dash tells them apart
+            dash = (2, 3) if role == "control" else (6, 3) if number >= len(colours) else ()
+            found[series] = Look(role, colours[number % len(colours)], shapes[number % len(shapes)], dash)
+        found[name] = found[series]
+    return found
+
+
+def theme() -> dict[str, Any]:
+    """The Vega-Lite `config` of every chart: light grid, no frame, labels in the page's fonts, no background."""
+    axis = {
+        "labelColor": FAINT,
+        "titleColor": INK,
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "gridColor": GRID,
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 6,
+    }
+    return {
+        "background": "transparent",
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": axis,
+        "text": {"color": INK, "fontSize": 11},
+        "legend": {"labelColor": INK, "labelFontSize": 11, "titleColor": FAINT, "symbolStrokeWidth": 2},
+        "header": {"labelColor": INK, "labelFontSize": 12, "titleColor": FAINT},
+    }
