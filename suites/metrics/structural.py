@@ -100,6 +100,7 @@ class _FrameScorer:
         import cv2
 
         height, width = s.shape
+        columns = np.s_[:, _MARGIN : width - _MARGIN]
         lost = lost_luminance = lost_twice = 0.0  # sums of p over the map, for contrast, luminance and both
         for top in range(0, height - 2 * _MARGIN, _STRIP):
             strip = slice(top, top + _STRIP + 2 * _MARGIN)
@@ -110,8 +111,9 @@ class _FrameScorer:
                 cv2.sepFilter2D(source, cv2.CV_32F, self._taps, self._taps, dst=mean)
                 np.multiply(source, source, out=square)
                 cv2.sepFilter2D(square, cv2.CV_32F, self._taps, self._taps, dst=mean_of_square)
-            valid = np.s_[_MARGIN : rows - _MARGIN, _MARGIN : width - _MARGIN]
-            mu_s, mu_d, var_s, var_d, spare, square = (a[valid] for a in (mu_s, mu_d, var_s, var_d, spare, square))
+            # Rows are cut to the valid window here, columns only in the sums: whole rows are three times faster.
+            valid_rows = self._strips[:, _MARGIN * width : (rows - _MARGIN) * width]
+            mu_s, mu_d, var_s, var_d, spare, square = valid_rows.reshape(6, -1, width)
 
             var_s -= np.multiply(mu_s, mu_s, out=spare)
             mu_d_squared = np.multiply(mu_d, mu_d, out=square)
@@ -119,16 +121,16 @@ class _FrameScorer:
             var_s += var_d
             var_s += np.float32(2 * C2)
             p_contrast = np.divide(var_d, var_s, out=var_d)
-            lost += cv2.sumElems(p_contrast)[0]
+            lost += cv2.sumElems(p_contrast[columns])[0]
             if with_luminance:
                 mu_s += _CENTRE
                 np.multiply(mu_s, mu_s, out=spare)
                 spare += mu_d_squared
                 spare += np.float32(2 * C1)
                 p_luminance = np.divide(mu_d_squared, spare, out=square)
-                lost_luminance += cv2.sumElems(p_luminance)[0]
+                lost_luminance += cv2.sumElems(p_luminance[columns])[0]
                 p_luminance *= p_contrast
-                lost_twice += cv2.sumElems(p_luminance)[0]
+                lost_twice += cv2.sumElems(p_luminance[columns])[0]
         positions = (height - 2 * _MARGIN) * (width - 2 * _MARGIN)
         contrast = 1 - 2 * lost / positions
         if not with_luminance:
@@ -143,4 +145,10 @@ def _halved(plane: Plane) -> Float32[np.ndarray, "half_height half_width"]:
     height, width = plane.shape
     if height % 2 or width % 2:
         plane = cv2.copyMakeBorder(plane, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-    return cv2.resize(plane, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    half = np.empty(((height + 1) // 2, (width + 1) // 2), np.float32)
+    # OpenCV spreads a resize of more than 2^16 pixels over threads of its own, which get in the way of ours.
+    rows = max(1, 2**16 // half.shape[1])
+    for top in range(0, len(half), rows):
+        part = half[top : top + rows]
+        cv2.resize(plane[2 * top : 2 * (top + rows)], part.shape[::-1], dst=part, interpolation=cv2.INTER_AREA)
+    return half
