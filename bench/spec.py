@@ -19,7 +19,7 @@ resolved arguments and the code (runners/plan.py).
 import itertools
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -43,7 +43,7 @@ class Footage(_Frozen):
     limit: int | None = Field(default=None, ge=1, description="use only the first so many clips")
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _one_source(self) -> "Footage":
         if (self.path is None) == (self.procedural is None):
             raise ValueError("give either path (a folder of videos) or procedural (a list of kinds)")
         return self

@@ -9,24 +9,16 @@ bytes. Runs find that out, because there the bytes may be read in another proces
 """
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.generation.readout import ReadOut
-from bench.protocols import DeclarableEncoder, Memory, MemoryEncoder, VideoGenerator
-from bench.types import Frames, Recall, Size
-
-FPS = 12.0
-FRAMES = 24
-SIZE = Size(64, 48)
-ODD_SIZES = (Size(67, 35), Size(35, 67))
-ASKED_S = (1.25, 0.0, 1.75, 0.5, 1.25)  # out of order, and one of them twice
-CHUNK = 6  # divides FRAMES, so that one buffer can be used again and again
+from bench.protocols import DeclarableEncoder, MemoryEncoder, VideoGenerator
+from bench.types import Size
+from runners.trial import ASKED_S, CHUNK, FPS, FRAMES, ODD_SIZES, SIZE, Trial, synthetic_history
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def check_encoder(make: Callable[[], MemoryEncoder], generator: VideoGenerator |
     >>> {check.passed for check in check_encoder(ConstantColour) if check.name != "declared"}
     {True}
     """
-    trial = _Trial(make, generator)
+    trial = Trial(make, generator)
     checks: dict[str, Check] = {}
     for name, needs, ask in CHECKS:
         missing = [need for need in needs if checks[need].passed is not True]
@@ -73,49 +65,7 @@ def check_encoder(make: Callable[[], MemoryEncoder], generator: VideoGenerator |
     return list(checks.values())
 
 
-class _Trial:
-    """An encoder under test, and the histories it is tried on."""
-
-    def __init__(self, make: Callable[[], MemoryEncoder], generator: VideoGenerator | None) -> None:
-        self.make = make
-        self.generator = generator
-        self.history = synthetic_history(FRAMES, SIZE)
-        self.other = 255 - self.history[::-1]
-
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes of the memory of `history`, written in chunks of 6."""
-        return self.encode().to_bytes()
-
-    def encode(self, frames: Frames | None = None, chunk: int = CHUNK, encoder: MemoryEncoder | None = None) -> Memory:
-        """The memory of some frames. Every chunk is an array of its own, so that nothing lies beyond its end."""
-        frames = self.history if frames is None else frames
-        encoder = encoder or self.make()
-        encoder.begin(FPS, Size(frames.shape[2], frames.shape[1]))
-        for start in range(0, len(frames), chunk):
-            encoder.write(frames[start : start + chunk].copy())
-        return encoder.finish()
-
-    def recall(self, memory: Memory, at_s: Sequence[float] = ASKED_S) -> Any:
-        """What comes back. Not trusted to be frames."""
-        if callable(getattr(memory, "recall", None)):
-            return memory.recall(at_s)  # type: ignore[attr-defined]
-        reader = self.generator or ReadOut()
-        return np.concatenate(list(reader.generate(memory, Recall(tuple(at_s)), seed=0)))
-
-
-def synthetic_history(frames: int, size: Size) -> Frames:
-    """Moving stripes under a square that travels: every frame differs, nothing is dark. RGB, 32 to 255."""
-    x, y = np.meshgrid(np.arange(size.width), np.arange(size.height))
-    history = np.empty((frames, size.height, size.width, 3), np.uint8)
-    for t in range(frames):
-        history[t] = 96 + 64 * np.sin((x[..., None] + 2 * y[..., None] + 3 * t) / np.array([5.0, 7.0, 11.0]))
-        left, top = 2 * t % size.width, t % size.height
-        history[t, top : top + 12, left : left + 12] = (255, 200, 160)
-    return history
-
-
-def _protocol(trial: _Trial) -> str:
+def _protocol(trial: Trial) -> str:
     encoder = trial.make()
     missing = [
         name for name in ("begin", "write", "finish", "from_bytes") if not callable(getattr(encoder, name, None))
@@ -125,7 +75,7 @@ def _protocol(trial: _Trial) -> str:
     return "begin, write, finish and from_bytes are there"
 
 
-def _encodes(trial: _Trial) -> str:
+def _encodes(trial: Trial) -> str:
     memory = trial.encode()
     missing = [name for name in ("tokens", "floats", "to_bytes") if name not in dir(memory)]
     if missing:
@@ -133,7 +83,7 @@ def _encodes(trial: _Trial) -> str:
     return f"{FRAMES} frames of {SIZE} became a {type(memory).__name__}"
 
 
-def _bytes(trial: _Trial) -> str:
+def _bytes(trial: Trial) -> str:
     memory = trial.encode()
     data = memory.to_bytes()
     if type(data) is not bytes:
@@ -143,7 +93,7 @@ def _bytes(trial: _Trial) -> str:
     return f"{len(data)} bytes"
 
 
-def _costs(trial: _Trial) -> str:
+def _costs(trial: Trial) -> str:
     memory = trial.encode()
     for name, value in {"tokens": memory.tokens, "floats": memory.floats}.items():
         if value is not None and (type(value) is not int or value < 0):
@@ -151,21 +101,21 @@ def _costs(trial: _Trial) -> str:
     return f"tokens {memory.tokens}, floats {memory.floats}"
 
 
-def _frames(trial: _Trial) -> str:
+def _frames(trial: Trial) -> str:
     memory = trial.encode()
     if trial.generator is None and not callable(getattr(memory, "recall", None)):
         raise _NotAsked("the memory has no recall(at_s): name the generator that reads it")
     return _shape(trial.recall(memory), len(ASKED_S), SIZE)
 
 
-def _range(trial: _Trial) -> str:
+def _range(trial: Trial) -> str:
     recalled = trial.recall(trial.encode())
     if recalled.max() <= 1:
         raise _Broken(f"a bright history came back with values up to {recalled.max()}: frames are 0 to 255, not 0 to 1")
     return f"values from {recalled.min()} to {recalled.max()}"
 
 
-def _order(trial: _Trial) -> str:
+def _order(trial: Trial) -> str:
     memory = trial.encode()
     if not callable(getattr(memory, "recall", None)):
         raise _NotAsked("only a memory that answers by itself promises this")
@@ -176,27 +126,27 @@ def _order(trial: _Trial) -> str:
     return "each moment gets the same answer alone, among others and twice"
 
 
-def _deterministic(trial: _Trial) -> str:
+def _deterministic(trial: Trial) -> str:
     if (again := trial.encode().to_bytes()) != trial.data:
         raise _Broken(f"the same history twice gives other bytes ({_difference(trial.data, again)})")
     return "the same history twice gives the same bytes"
 
 
-def _same_answer(trial: _Trial) -> str:
+def _same_answer(trial: Trial) -> str:
     memory = trial.encode()
     if not np.array_equal(trial.recall(memory), trial.recall(memory)):
         raise _Broken("the same moments asked twice (with the same seed) come back different")
     return "the same question twice gets the same answer"
 
 
-def _chunks(trial: _Trial) -> str:
+def _chunks(trial: Trial) -> str:
     for chunk in (1, 7, FRAMES):
         if (data := trial.encode(chunk=chunk).to_bytes()) != trial.data:
             raise _Broken(f"chunks of {chunk} and of {CHUNK} frames give other bytes ({_difference(trial.data, data)})")
     return f"chunks of 1, {CHUNK}, 7 and {FRAMES} frames give the same bytes"
 
 
-def _future(trial: _Trial) -> str:
+def _future(trial: Trial) -> str:
     longer = np.concatenate([trial.history, trial.other])
     encoder = trial.make()
     encoder.begin(FPS, SIZE)
@@ -207,7 +157,7 @@ def _future(trial: _Trial) -> str:
     return "later frames in the same buffer change nothing"
 
 
-def _own_copy(trial: _Trial) -> str:
+def _own_copy(trial: Trial) -> str:
     buffer = np.empty_like(trial.history[:CHUNK])
     encoder = trial.make()
     encoder.begin(FPS, SIZE)
@@ -220,7 +170,7 @@ def _own_copy(trial: _Trial) -> str:
     return "a chunk may be overwritten once write() returns"
 
 
-def _untouched(trial: _Trial) -> str:
+def _untouched(trial: Trial) -> str:
     frames = trial.history.copy()
     encoder = trial.make()
     encoder.begin(FPS, SIZE)
@@ -231,7 +181,7 @@ def _untouched(trial: _Trial) -> str:
     return "the frames written are left as they were"
 
 
-def _round_trip(trial: _Trial) -> str:
+def _round_trip(trial: Trial) -> str:
     memory = trial.encode()
     again = trial.make().from_bytes(memory.to_bytes())
     if not np.array_equal(trial.recall(memory), trial.recall(again)):
@@ -243,7 +193,7 @@ def _round_trip(trial: _Trial) -> str:
     return "the bytes alone recall the same frames"
 
 
-def _no_smuggling(trial: _Trial) -> str:
+def _no_smuggling(trial: Trial) -> str:
     data = trial.encode().to_bytes()
     before = trial.recall(trial.make().from_bytes(data))
     other = trial.encode(trial.other)
@@ -254,7 +204,7 @@ def _no_smuggling(trial: _Trial) -> str:
     return "the bytes recall the same frames after another history was encoded"
 
 
-def _reuse(trial: _Trial) -> str:
+def _reuse(trial: Trial) -> str:
     encoder = trial.make()
     trial.encode(encoder=encoder)
     if trial.encode(trial.other, encoder=encoder).to_bytes() != trial.encode(trial.other).to_bytes():
@@ -262,7 +212,7 @@ def _reuse(trial: _Trial) -> str:
     return "an encoder that begins again gives the bytes of a fresh one"
 
 
-def _frozen(trial: _Trial) -> str:
+def _frozen(trial: Trial) -> str:
     encoder = trial.make()
     memory = trial.encode(encoder=encoder)
     data = memory.to_bytes()
@@ -272,17 +222,17 @@ def _frozen(trial: _Trial) -> str:
     return "a finished memory stays as it is"
 
 
-def _odd_size(trial: _Trial) -> str:
+def _odd_size(trial: Trial) -> str:
     for size in ODD_SIZES:
         _shape(trial.recall(trial.encode(synthetic_history(FRAMES, size))), len(ASKED_S), size)
     return f"{' and '.join(map(str, ODD_SIZES))} come back in their size"
 
 
-def _one_frame(trial: _Trial) -> str:
+def _one_frame(trial: Trial) -> str:
     return _shape(trial.recall(trial.encode(trial.history[:1]), (0.0,)), 1, SIZE)
 
 
-def _declared(trial: _Trial) -> str:
+def _declared(trial: Trial) -> str:
     encoder = trial.make()
     if not isinstance(encoder, DeclarableEncoder):
         raise _NotAsked("the encoder has no declare(at_s), so it is measured undeclared only")
@@ -291,7 +241,7 @@ def _declared(trial: _Trial) -> str:
 
 
 # name, the checks it builds on, the check; a check comes after those it builds on
-CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[_Trial], str]], ...] = (
+CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[Trial], str]], ...] = (
     ("protocol", (), _protocol),
     ("encodes", ("protocol",), _encodes),
     ("bytes", ("encodes",), _bytes),
@@ -305,8 +255,8 @@ CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[_Trial], str]], ...] = (
     ("frozen", ("bytes",), _frozen),
     ("frames", ("encodes",), _frames),
     ("range", ("frames",), _range),
-    ("order", ("frames",), _order),
-    ("same answer", ("order",), _same_answer),
+    ("same answer", ("frames",), _same_answer),
+    ("order", ("same answer",), _order),
     ("round trip", ("bytes", "same answer"), _round_trip),
     ("no smuggling", ("round trip",), _no_smuggling),
     ("odd size", ("frames",), _odd_size),
@@ -332,4 +282,5 @@ def _difference(a: bytes, b: bytes) -> str:
 
 def _described(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    what = " ".join(str(error).split())
+    return f"{type(error).__name__}: {what} ({Path(place.filename).name}, line {place.lineno})"

@@ -52,7 +52,8 @@ def _whose_bench() -> Finding:
         return Finding(
             "bad",
             "bench",
-            f"{place} may belong to {', '.join(sorted(owners))}: pip uninstall it, then pip install --force-reinstall keepframe",
+            f"{place} may belong to {', '.join(sorted(owners))}: "
+            "pip uninstall it, then pip install --force-reinstall keepframe",
         )
     if not hasattr(bench, "__version__") or not (Path(place) / "digest.py").exists():
         return Finding("bad", "bench", f"{place} is not Keepframe's: pip install --force-reinstall keepframe")

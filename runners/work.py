@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from bench.video.read import grid
-from bench.video.readers import reader
-from bench.video.write import decode_lossless, encode_lossless
 
 from bench import registry
 from bench.errors import KeepframeError
 from bench.protocols import DeclarableEncoder, MemoryEncoder
 from bench.store import Store
 from bench.types import Frames, Recall, Size
+from bench.video.read import grid
+from bench.video.readers import reader
+from bench.video.write import decode_lossless, encode_lossless
 from runners.plan import Ask, Plugin, Task
 from suites.metrics import evaluate
 from suites.retrieval.scenery import Scenery
