@@ -1,6 +1,6 @@
 """How fast PSNR, SSIM and MS-SSIM are, against torchmetrics, on two cores; how exact; in how much memory; and why.
 
-    python benchmarks/metrics.py            # 64 pairs of 832x480, about two minutes
+    python benchmarks/metrics.py            # 64 pairs of 832x480, one to four minutes
     python benchmarks/metrics.py --frames 8
 
 Both sides score the same frames in the same process, in groups that alternate (ours, theirs, theirs, ours, ...), so
