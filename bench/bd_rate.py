@@ -60,7 +60,12 @@ class Bjontegaard:
 
 
 def bjontegaard(
-    baseline: RateSweep, candidate: RateSweep, *, confidence: float = CONFIDENCE, seed: int = 0
+    baseline: RateSweep,
+    candidate: RateSweep,
+    *,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Bjontegaard:
     """BD-rate and BD-quality of `candidate` against `baseline`, with intervals by resampling videos.
 
@@ -79,7 +84,7 @@ def bjontegaard(
     if min(len(baseline.rates), len(candidate.rates)) < 2:
         nothing = Gap(None, None, None, "a curve needs at least two settings")
         return Bjontegaard(nothing, nothing, videos, notes)
-    weights = np.vstack([np.full(videos, 1 / videos), video_weights(videos, RESAMPLES, seed)])
+    weights = np.vstack([np.full(videos, 1 / videos), video_weights(videos, resamples, seed)])
     base = _front(baseline, weights)
     test = _front(candidate, weights)
     if not (base[2][0].all() and test[2][0].all()):

@@ -51,7 +51,7 @@ class TTest(NamedTuple):
 
 
 def exact_mean(values: Sequence[float]) -> float:
-    """The mean, rounded once (`math.fsum`): the order of the values cannot change a digit.
+    """The mean, its sum rounded once (`math.fsum`): the order of the values cannot change a digit.
 
     >>> exact_mean([1e16, 1.0, -1e16, 1.0])
     0.5

@@ -66,7 +66,7 @@ def compare(
         bd=bd,
         slices=_slices(scores, baseline, confidence, seed),
         failures=_failures(results, plan),
-        warnings=_warnings(plan, cells, differences),
+        warnings=_warnings(results, plan, cells, differences),
     )
 
 
@@ -243,11 +243,15 @@ def _failures(results: Results, plan: Plan) -> tuple[FailureGroup, ...]:
     )
 
 
-def _warnings(plan: Plan, cells: Sequence[Cell], differences: Sequence[Difference]) -> tuple[str, ...]:
+def _warnings(
+    results: Results, plan: Plan, cells: Sequence[Cell], differences: Sequence[Difference]
+) -> tuple[str, ...]:
     """What a reader must know before believing the table. Metrics and systems with the same trouble share a line."""
+    empty = {metric.name for metric in plan.metrics} - {cell.metric for cell in cells if cell.cases}
+    unavailable = {name: why for name, why in (results.run.get("unavailable") or {}).items() if name in empty}
     systems: dict[tuple[str, str], list[str]] = {}  # of (trouble, metric)
     for cell in cells:
-        if cell.cases < cell.planned:
+        if cell.cases < cell.planned and cell.metric not in unavailable:
             trouble = f"{cell.cases} of {cell.planned} cases have a score"
             systems.setdefault((trouble, cell.metric), []).append(cell.system)
     for row in differences:
@@ -257,7 +261,9 @@ def _warnings(plan: Plan, cells: Sequence[Cell], differences: Sequence[Differenc
     metrics: dict[tuple[str, str], list[str]] = {}  # of (trouble, systems)
     for (trouble, metric), names in systems.items():
         metrics.setdefault((trouble, _few(names, len(plan.systems))), []).append(metric)
-    lines = [f"{', '.join(names)}: {trouble} ({who})." for (trouble, who), names in metrics.items()]
+    lines = list(results.run.get("warnings") or ())
+    lines += [f"{name} is unavailable: {why}" for name, why in sorted(unavailable.items())]
+    lines += [f"{', '.join(names)}: {trouble} ({who})." for (trouble, who), names in metrics.items()]
     if len(plan.videos) < PROVED_VIDEOS:
         lines.append(f"Only {len(plan.videos)} videos: the intervals are proved from {PROVED_VIDEOS} on.")
     return tuple(lines)

@@ -151,13 +151,14 @@ def _scores(c: Comparison) -> Grid:
     columns = ["system", "kbit/s"]
     for metric in c.metrics:
         columns += [_heading(metric)] + (["rank"] if metric.sign else [])
+    scored = {cell.metric for cell in c.cells if cell.cases}
     hits = any(row.exact for row in c.systems)
     rows = []
     for row in c.systems:
         line = [Entry(row.name, soft=row.name in soft), Entry(amount(row.costs.kbit_per_s), soft=row.name in soft)]
         for metric in c.metrics:
             cell = c.cell(row.name, metric.name)
-            short = f" [{cell.cases}/{cell.planned}]" if cell.cases < cell.planned else ""
+            short = f" [{cell.cases}/{cell.planned}]" if cell.cases < cell.planned and metric.name in scored else ""
             line.append(Entry(plus_minus(cell.mean, cell.interval) + short, strong=cell.top, soft=row.name in soft))
             if metric.sign:
                 line.append(Entry(ranks(cell), strong=cell.top, soft=row.name in soft))
@@ -192,7 +193,7 @@ def _costs(c: Comparison) -> Grid:
 def _differences(c: Comparison, metric: MetricInfo) -> Grid:
     soft = _baselines(c)
     found = {d.system: d for d in c.differences if d.metric == metric.name}
-    shown = [(row, found[row.name]) for row in c.systems if row.name in found]
+    shown = [(row, found[row.name]) for row in c.systems if row.name in found and found[row.name].mean is not None]
     noted = any(d.note for _, d in shown)
     rows = tuple(
         (

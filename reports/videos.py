@@ -108,7 +108,7 @@ def read_plan(results: Results, systems: Sequence[str] | None = None) -> Plan:
 
 
 def _metrics(planned: pa.Table, results: Results) -> tuple[MetricInfo, ...]:
-    spec_order = list((results.run.get("spec") or {}).get("metrics") or ())
+    spec_order = list(results.run.get("metrics") or ())
     found: dict[str, MetricInfo] = {}
     for row in _unique(planned, "metric", "metric_version", "unit", "better"):
         info = MetricInfo(row["metric"], row["metric_version"], row["unit"], row["better"])

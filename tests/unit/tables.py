@@ -54,7 +54,7 @@ class Made:
         }
         return Results(
             key="0123456789abcdef",
-            run={"name": "made", "spec": {"metrics": self.metrics}, "sessions": []},
+            run={"name": "made", "metrics": dict.fromkeys(self.metrics, "1"), "unavailable": {}, "warnings": []},
             planned=self._planned(about),
             scores=self._scores(about),
             rates=self._rates(about),
