@@ -14,7 +14,7 @@ from bench.errors import UsageError, VideoError
 from bench.types import Clip, Prompt
 from bench.video.annotation import Notes, manifest, sidecar
 from bench.video.probed import Probed
-from bench.video.read import probe
+from bench.video.clip import probe
 
 EXTENSIONS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mpg .mpeg .ogv .flv .wmv .y4m .h264 .hevc".split())
 

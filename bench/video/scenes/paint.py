@@ -171,6 +171,15 @@ class Canvas:
         new = np.array((*colour, 255), np.float32) * cover
         part[:] = np.clip(old + (new - old) * amount[..., None] + 0.5, 0, 255).astype(np.uint8)
 
+    def lay(self, other: "Canvas", x: float, y: float) -> None:
+        """Lays another canvas over this one with its corner at (x, y), to the half pixel."""
+        left, top = round(x * OVERSAMPLE), round(y * OVERSAMPLE)
+        x0, y0 = max(left, 0), max(top, 0)
+        part = self.pixels[y0 : max(top + other.pixels.shape[0], 0), x0 : max(left + other.pixels.shape[1], 0)]
+        if part.size:
+            laid = other.pixels[y0 - top :, x0 - left :][: part.shape[0], : part.shape[1]]
+            part[:] = cv2.add(cv2.multiply(part, 255 - laid[..., [3, 3, 3, 3]], scale=1 / 255), laid)
+
     def finished(self) -> Picture:
         """The picture at its own size."""
         high, wide = self.pixels.shape[0] // OVERSAMPLE, self.pixels.shape[1] // OVERSAMPLE

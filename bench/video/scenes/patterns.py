@@ -189,7 +189,7 @@ def _card(stage: Stage, ring: UInt8[np.ndarray, "256 3"]) -> Draw:
         x, pitch = x + pitch, max(pitch * 0.97, 2.2 * u)
     canvas.box(cx - r * 0.36, cy - r * 0.82, r * 0.72, r * 0.24, rgb("f3f1e8"), 6 * u)
     card = np.ascontiguousarray(canvas.finished()[..., :3])
-    label = lettered(f"CARD {int(ring[3].sum()) % 90 + 10}", 40 * u, rgb("23262b"), 800)
+    label = lettered(f"CARD {int(ring[3].sum()) % 90 + 10}", 32 * u, rgb("23262b"), 800)
     paste(card, label, placed(cx - label.shape[1] / 2, cy - r * 0.7 - label.shape[0] / 2))
     needle = Canvas(12 * u, r)
     needle.polygon([(6 * u, 0), (10 * u, r * 0.42), (2 * u, r * 0.42)], rgb("e8703a"))
@@ -197,7 +197,7 @@ def _card(stage: Stage, ring: UInt8[np.ndarray, "256 3"]) -> Draw:
 
     def draw(at_s: float) -> Frame:
         frame = card.copy()
-        paste(frame, hand, placed(cx, cy, 1.0, at_s * np.pi / 2, (6 * u, r - 2)))
+        paste(frame, hand, placed(cx, cy, 1.0, at_s * np.pi / 2, (6 * u, r - 6 * u)))
         x = int((at_s * 90 * u) % (w - 40 * u))
         frame[h - int(34 * u) : h - int(14 * u), x : x + int(40 * u)] = ring[140]
         return frame
