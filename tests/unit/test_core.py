@@ -1,0 +1,215 @@
+"""The vocabulary: keys that stay what they are, one place that parses, names that are found or mended."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from bench import digest, registry
+from bench.errors import StoreError, UnavailableError, UsageError
+from bench.spec import load, parse
+from bench.store import PLAN, Store
+
+MINIMAL = '[footage]\npath = "v"\n[[systems]]\nmemory = "constant"\n'
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "spec.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# -- keys --------------------------------------------------------------------------------------------------
+
+
+def test_keys_are_frozen() -> None:
+    """If this fails, every store in the world is computed anew: raise KEY_VERSION in runners/plan.py and say why."""
+    assert digest.key("memory", encoder="mean", clip="abc", decode={"width": 416, "fps": None}) == (
+        "7f4da0d1cb2a0ccd5e4a3a4bd2b8ad59"
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [(64, 64.0), (64, "64"), (1, True), (None, "null"), ([1, 2], [2, 1])])
+def test_typed_values_have_different_keys(one: object, other: object) -> None:
+    assert digest.key("x", value=one) != digest.key("x", value=other)
+
+
+def test_what_cannot_be_addressed_is_refused() -> None:
+    with pytest.raises(TypeError, match="no canonical form"):
+        digest.key("x", value=Path("a"))
+    with pytest.raises(ValueError, match="Out of range float"):
+        digest.key("x", value=float("nan"))
+
+
+# -- spec --------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_is_one_system_per_value(tmp_path: Path) -> None:
+    text = (
+        MINIMAL
+        + '[[systems]]\nname = "h264"\nmemory = "codec"\nargs = {codec = "h264"}\nsweep = {bitrate_kbps = [50, 100]}\n'
+    )
+    spec = load(write(tmp_path, text))
+    assert [(s.name, s.curve) for s in spec.systems] == [
+        ("constant", None),
+        ("h264 50 kbps", "h264"),
+        ("h264 100 kbps", "h264"),
+    ]
+    assert spec.systems[2].args == {"codec": "h264", "bitrate_kbps": 100}
+
+
+def test_overrides_are_toml_literals(tmp_path: Path) -> None:
+    spec = load(write(tmp_path, MINIMAL), ("suite.args.moments=4", "decode.fps=12", 'name="x"'))
+    assert (spec.suite.args["moments"], spec.decode.fps, spec.name) == (4, 12.0, "x")
+    with pytest.raises(UsageError, match="not a TOML value.*\n.*quotes"):
+        load(write(tmp_path, MINIMAL), ("name=x",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "[decoed]\nwidth = 3", r"unknown key 'decoed'.*Did you mean 'decode'"),
+        (MINIMAL + "[decode]\nwidht = 3", r"unknown key 'decode.widht'.*Did you mean 'width'"),
+        (MINIMAL.replace("memory", "memroy"), r"systems.0.*memroy.*Did you mean 'memory'"),
+        (MINIMAL + "[decode]\nwidth = 3", r"decode.width: Input should be greater than or equal to 16"),
+        ("[footage]\n[[systems]]\nmemory = 'constant'", r"footage: give either path"),
+        (MINIMAL + MINIMAL.partition("\n[[")[0].replace("[footage]", "[footage.x]"), r"unknown key"),
+        (MINIMAL + "[[systems]]\nmemory = 'constant'", r"two systems are called 'constant'"),
+        ("x = = 1", r"is not TOML.*line 1"),
+    ],
+)
+def test_a_wrong_spec_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load(write(tmp_path, text))
+
+
+def test_paths_are_relative_to_the_spec(tmp_path: Path) -> None:
+    spec = parse({"footage": {"path": "v"}, "systems": [{"memory": "./mine.py:Mine"}]}, source="test", folder=tmp_path)
+    assert spec.footage.path == str(tmp_path / "v")
+    assert spec.systems[0].memory == f"{tmp_path / 'mine.py'}:Mine"
+
+
+# -- registry ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(registry.BUILT_IN))
+def test_every_built_in_name_resolves(kind: str) -> None:
+    for name in registry.BUILT_IN[kind]:
+        assert registry.resolve(kind, name).__doc__
+
+
+@pytest.mark.parametrize(
+    ("ref", "message"),
+    [
+        ("keyframe", "Did you mean 'keyframes'"),
+        ("nowhere.at_all:X", "no importable module"),
+        ("bench.memories.constant:Colour", "has no 'Colour'.*\n.*Did you mean 'ConstantColour'"),
+        ("./nowhere.py:X", "no file"),
+    ],
+)
+def test_a_wrong_name_is_mended(ref: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        registry.resolve("memory", ref)
+    with pytest.raises(UnavailableError, match="hub"):
+        registry.resolve("memory", "hub:a/b@c")
+
+
+class _Takes:
+    def __init__(self, *, every_s: float = 2.0, budget: int | None = None) -> None:
+        pass
+
+
+def test_bind_completes_and_checks_arguments() -> None:
+    assert registry.bind(_Takes, {"every_s": 2}) == registry.bind(_Takes, {})
+    assert isinstance(registry.bind(_Takes, {"every_s": 3})["every_s"], float)
+    with pytest.raises(UsageError, match="no argument 'every'.*\n.*Did you mean 'every_s'"):
+        registry.bind(_Takes, {"every": 1})
+    with pytest.raises(UsageError, match="every_s = 'often' is wrong"):
+        registry.bind(_Takes, {"every_s": "often"})
+
+
+def test_a_plugin_file_that_does_not_import_says_why(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(UsageError, match=r"bad\.py does not import: ModuleNotFoundError"):
+        registry.resolve("memory", f"{tmp_path}/bad.py:X")
+
+
+# -- store -------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path / "r")
+    (tmp_path / "r" / "store.json").write_text(json.dumps({"schema": 99}))
+    with pytest.raises(StoreError, match=r"newer Keepframe \(schema 99.*\n.*pip install -U"):
+        Store(tmp_path / "r")
+
+
+def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(StoreError, match="not a Keepframe store"):
+        Store(tmp_path)
+    with pytest.raises(StoreError, match="quickstart"):
+        Store.existing(tmp_path / "nothing")
+
+
+def test_compacting_changes_no_row_and_doubles_count_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r[1] 'x'")
+    row = dict.fromkeys(PLAN.names) | {
+        "case": "a",
+        "group": "a",
+        "file": "a",
+        "system": "s",
+        "metric": "psnr",
+        "score_key": "k",
+        "case_key": "c",
+        "prediction_key": "p",
+        "memory_key": "m",
+    }
+    store.save_run(
+        "key", {"name": "n", "spec": {}, "sessions": [{"started_at": 1}]}, pa.Table.from_pylist([row], schema=PLAN)
+    )
+    for moment in range(5):
+        store.add("scores", [{"score_key": "k", "moment": moment, "value": 30.0 + moment}])
+    store.add("scores", [{"score_key": "k", "moment": 0, "value": 30.0}])
+    before = store.results().scores
+    assert before["value"].to_pylist() == [30.0, 31.0, 32.0, 33.0, 34.0]
+    store.compact("scores", most=3)
+    assert len(list((store.root / "scores").glob("*.parquet"))) == 1
+    assert store.results().scores.equals(before)
+
+
+def test_runs_are_found_by_digits_name_or_latest(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r")
+    for at, key in enumerate(["abc1", "abd2"]):
+        store.save_run(key, {"name": "same", "spec": {}, "sessions": [{"started_at": at}]}, PLAN.empty_table())
+    assert store.find()["key"] == "abd2"
+    assert store.find("abc")["key"] == "abc1"
+    assert store.find("same")["key"] == "abd2"
+    with pytest.raises(UsageError, match="matches several"):
+        store.find("ab")
+    with pytest.raises(UsageError, match=r"matches no run.*\n.*abc1 \(same\)"):
+        store.find("zz")
+
+
+# -- what may be imported --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import bench",
+        "import sys; sys.argv = ['keepframe', '--help']\ntry:\n bench_cli = __import__('bench.cli').cli.main()\nexcept SystemExit: pass",
+    ],
+)
+def test_neither_the_vocabulary_nor_help_loads_heavy_things(line: str) -> None:
+    check = "\nimport sys\nheavy = {'torch', 'cv2', 'av', 'pyarrow', 'duckdb', 'pydantic', 'altair', 'numpy'} & set(sys.modules)\nassert not heavy, heavy"
+    subprocess.run(
+        [sys.executable, "-c", line + check],
+        check=True,
+        env=os.environ | {"PYTHONPATH": "."},
+        stdout=subprocess.DEVNULL,
+    )
