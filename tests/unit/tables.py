@@ -13,7 +13,12 @@ import pyarrow as pa
 
 from bench.store import PLAN, Results
 
-BETTER = {"psnr": ("dB", "higher"), "ssim": ("", "higher"), "lpips": ("", "lower"), "hue": ("", "neutral")}
+BETTER = {
+    "psnr": ("dB", "higher"),
+    "ssim": ("", "higher"),
+    "lpips": ("", "lower"),
+    "hue": ("", "neutral"),
+}  # and "psnr1" …
 
 
 @dataclass
@@ -80,8 +85,8 @@ class Made:
                 "baseline": system.startswith("floor"),
                 "metric": metric,
                 "metric_version": self.versions.get((system, metric), "1"),
-                "unit": BETTER[metric][0],
-                "better": BETTER[metric][1],
+                "unit": BETTER[metric.rstrip("0123456789")][0],
+                "better": BETTER[metric.rstrip("0123456789")][1],
             }
             for c, case in enumerate(about["case"])
             for system in self.systems
