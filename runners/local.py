@@ -24,6 +24,9 @@ from runners.plan import Task
 from runners.work import Rows, work
 
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KEEPFRAME_METRIC_THREADS")
+
+
 class Done(NamedTuple):
     """A task came to an end: `systems` of its systems are through, whatever came of them."""
 
@@ -89,7 +92,7 @@ def _start(store_root: Path, session: str, threads: int, entry: Callable[[Task, 
     ours, theirs = context.Pipe()
     process = context.Process(target=_loop, args=(theirs, store_root, session, threads, entry), daemon=True)
     # numeric libraries read these when they are imported, which is before the worker's first line
-    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(before, str(threads)))
     try:
         process.start()

@@ -144,13 +144,23 @@ def test_a_plugin_file_is_measured(spec_file: Path, mine: str, tmp_path: Path) -
     assert {row["bytes"] for row in results.rates.to_pylist() if row["system"] == "mine"} == {4}
 
 
+KEY_OF = """
+import sys
+from pathlib import Path
+from bench.spec import load
+from runners.session import prepare
+print(prepare(load(Path(sys.argv[1])), Path(sys.argv[2]), lambda *_: None).key)
+"""
+
+
 def test_changing_the_code_of_a_plugin_makes_its_memories_anew(spec_file: Path, mine: str, tmp_path: Path) -> None:
     add_system(spec_file, mine, "")
-    script = "import sys, pathlib\nfrom bench.spec import load\nfrom runners.session import prepare\nprint(prepare(load(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]), lambda *a: None).key)"
+    script = tmp_path / "key.py"
+    script.write_text(KEY_OF)
 
     def key() -> str:  # in a process of its own, since a module is imported once
-        done = subprocess.run([sys.executable, "-c", script, spec_file, tmp_path / "r"], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        command = [sys.executable, script, spec_file, tmp_path / "r"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     before = key()
     file = spec_file.parent / "mine.py"
@@ -184,25 +194,36 @@ def test_a_faulty_plugin_costs_its_own_cells_only(
     assert tried.answers_done == 2  # unless one asks for it
 
 
+def _rows(root: Path) -> int:
+    return sum(1 for _ in root.glob("*/*.parquet"))
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_table(spec_file: Path, tmp_path: Path) -> None:
     _, whole = run(spec_file, tmp_path / "whole")
     root = tmp_path / "killed"
-    command = [sys.executable, "-m", "bench", "run", str(spec_file), "--store", str(root), "--workers", "1", "--no-report"]
+    command = [sys.executable, "-m", "bench", "run", spec_file, "--store", root, "--workers", "1"]
     kills = 0
-    for wait_s in (1.2, 2.0, 2.6, 3.2, 3.8):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(wait_s)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += 1
+    while kills < 3:  # each time as soon as it has stored something new
+        before = _rows(root)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while process.poll() is None and _rows(root) == before:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            break  # nothing was left to do
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        kills += 1
     _, resumed = run(spec_file, root)
     assert kills >= 2
     assert numbers(resumed).equals(numbers(whole))
 
 
-def test_a_full_disk_stops_the_run_and_loses_nothing(spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_run_and_loses_nothing(
+    spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from bench.errors import StoreError
 
     root = tmp_path / "r"
