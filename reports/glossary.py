@@ -35,8 +35,8 @@ _MEMORIES: dict[str, Entry] = {
     "keyframes": Entry("frames", "Every so many seconds a frame is kept; the nearest one answers."),
     "thumbnails": Entry("frames", "Small frames, kept often and enlarged to answer."),
     "codec": Entry("codec", "The bitstream of a video codec is the memory: what ordinary compression keeps."),
-    "shuffled": Entry("control", "A memory asked at the wrong moments. A score that survives this was not earned by remembering when."),
-    "withheld": Entry("control", "The memory is made and not given to what answers: mid-grey. It is what a guess scores."),
+    "shuffled": Entry("control", "A memory asked at the wrong moments: what it scores without knowing when."),
+    "withheld": Entry("control", "The memory is made and then not given to what answers: mid-grey, a guess."),
 }
 
 METRICS: dict[str, str] = {

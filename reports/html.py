@@ -1,0 +1,188 @@
+"""`keepframe report`: one HTML file about a run that needs nothing else, neither network nor script.
+
+A report is sent by mail, put on a server, printed and opened in years. So pictures and charts are inside it, its
+security policy forbids everything but them and one style sheet, and every string is escaped by the template engine.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.store import Results, Store
+from reports import charts, dotplots
+from reports.album import Album, Asked
+from reports.compare import compare
+from reports.comparison import Comparison, MetricInfo
+from reports.curves import Axis, rate_quality, recall_curves
+from reports.frames import FULL_SCALE, HEAT
+from reports.glossary import metric_title
+from reports.look import Look, looks
+from reports.marks import Extent
+from reports.page import facts, metrics_explained, provenance, scored_metrics, systems_explained, table
+from reports.progress import progress
+from reports.selection import common_rate, representatives
+from reports.svg import drawn
+from reports.verdict import findings, headline
+
+LIMIT_BYTES = 10_000_000
+WORST = 2  # moments of each memory
+AXES: tuple[Axis, ...] = ("position", "since_cut_s", "motion")
+WIDE, NARROW = Extent(880, 400), Extent(270, 260)  # insides of plots; with their axes 960 and 340 pixels
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(store: Store, run: str, path: Path) -> Path:
+    """Write the report of a run (key, its first digits, name, or `latest`) to `path`, and return it.
+
+    The file is at most 10 MB: where the pictures are too many, the worst moments are left out.
+    Raises StoreError or UsageError where there is no such run, and OSError where the file cannot be written.
+    """
+    results = store.results(run)
+    page = _Page(store, results)
+    html = page.render(worst=WORST)
+    for fewer in (1, 0):
+        if len(html.encode()) <= LIMIT_BYTES:
+            break
+        html = page.render(worst=fewer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+class _Page:
+    """One run's page: what does not depend on how many pictures fit is made once."""
+
+    def __init__(self, store: Store, results: Results) -> None:
+        self._results = results
+        self._comparison = compare(results)
+        self._looks = looks(results.run.get("spec") or {})
+        self._metrics = scored_metrics(self._comparison)
+        self._first = self._metrics[0] if self._metrics else None
+        self._shown = representatives(self._comparison, self._first, self._looks) if self._first else []
+        self._album = Album(store, results, self._first) if self._first else None
+        self._context = self._text() | self._charts()
+
+    def render(self, worst: int) -> str:
+        """The page, with so many of each memory's worst moments."""
+        style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        return (
+            _environment()
+            .get_template("report.html")
+            .render(
+                self._context,
+                style=Markup(style),  # our own file
+                style_digest=digest,
+                typical=self._album.typical(self._shown) if self._album and self._shown else None,
+                worst=self._worst(worst),
+            )
+        )
+
+    def _text(self) -> dict[str, Any]:
+        results, comparison, first = self._results, self._comparison, self._first
+        state = progress(results)
+        rate = common_rate(comparison.systems, self._looks)
+        return {
+            "run": results.run,
+            "key": results.key,
+            "headline": headline(comparison, first),
+            "findings": findings(results, comparison, first, self._looks) if first else [],
+            "progress": state,
+            "comparison": comparison,
+            "facts": facts(results, comparison, state.moments),
+            "table": table(comparison, self._looks),
+            "metric": first,
+            "looks": self._looks,
+            "shown": self._shown,
+            "common_kbps": rate * 8 / 1000 if rate else None,
+            "kbps": {s.name: s.costs.kbit_per_s for s in comparison.systems},
+            "unavailable": results.run.get("unavailable") or {},
+            "warnings": [*(results.run.get("warnings") or ()), *comparison.warnings],
+            "systems_explained": systems_explained(results.run.get("spec") or {}),
+            "metrics_explained": metrics_explained(comparison),
+            "provenance": provenance(results),
+            "heat": HEAT,
+            "full_scale": FULL_SCALE,
+        }
+
+    def _charts(self) -> dict[str, Any]:
+        """Drawn charts by name. The large ones are drawn twice, for wide pages and for phones."""
+        first = self._first
+        if first is None:
+            return {"rate": (), "rates": (), "recall": (), "dots": (), "slices": ()}
+        results, found = self._results, self._looks
+        rates = {m.name: rate_quality(results, m.name) for m in self._metrics}
+        recall = {axis: recall_curves(results, first.name, axis, systems=self._shown) for axis in AXES}
+        recall = {axis: curves for axis, curves in recall.items() if any(c.points for c in curves)}
+        return {
+            "rate": [
+                drawn(charts.rate_quality(rates[first.name], first, found, extent), name)
+                for name, extent in (("rate-wide", WIDE), ("rate-narrow", Extent(NARROW.width, 330)))
+            ],
+            "rates": [
+                drawn(charts.rate_quality(rates[m.name], m, found, NARROW), f"rate-{i}")
+                for i, m in enumerate(self._metrics[1:])
+            ],
+            "recall": _small_multiples(recall, first, found),
+            "dots": [
+                drawn(dotplots.dots(self._comparison, m, found, Extent(180, 0)), f"dots-{i}")
+                for i, m in enumerate(self._metrics)
+            ],
+            "slices": self._slices(first),
+        }
+
+    def _slices(self, metric: MetricInfo) -> list[Markup]:
+        if not self._comparison.slices:
+            return []
+        sizes = (("slices-wide", Extent(600, 0), True), ("slices-narrow", Extent(220, 0), False))
+        return [
+            drawn(dotplots.slices(self._comparison, metric, self._shown, self._looks, extent, named=named), name)
+            for name, extent, named in sizes
+        ]
+
+    def _worst(self, most: int) -> list[tuple[str, list[Asked]]]:
+        """The worst moments of the shown memories, floors and controls left out: that they fail is known."""
+        if self._album is None or not most:
+            return []
+        names = [n for n in self._shown if self._looks[n].role not in ("floor", "control")] or self._shown
+        found = [(name, self._album.worst(name, most)) for name in names]
+        return [(name, moments) for name, moments in found if moments]
+
+
+def _small_multiples(curves: dict[Axis, Any], metric: MetricInfo, found: dict[str, Look]) -> list[Markup]:
+    """One small chart an axis, all with the same scale of scores."""
+    domain = charts.recall_domain(curves.values(), found)
+    return [
+        drawn(charts.recall_lines(c, metric, found, NARROW, y_domain=domain, named=False), f"recall-{axis}")
+        for axis, c in curves.items()
+    ]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["title_of"] = metric_title
+    environment.filters["score"] = _score
+    environment.filters["listed"] = _listed
+    return environment
+
+
+def _score(value: float, metric: MetricInfo) -> str:
+    return f"{value:.2f} {metric.unit}" if metric.unit else f"{value:.3f}"
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    more = len(names) - most
+    return f"{', '.join(names[:most])}{f' and {more} more' if more > 0 else ''}"

@@ -1,0 +1,74 @@
+"""What all charts are drawn with: rows as layers, colours from the data, text with a halo, one finish."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import altair as alt
+
+from reports.comparison import MetricInfo
+from reports.glossary import metric_title
+from reports.look import FAINT, PAPER, theme
+
+
+class Extent(NamedTuple):
+    """The size of a plot's inside, in pixels."""
+
+    width: int
+    height: int
+
+
+def layer(rows: Iterable[Mapping[str, Any]]) -> alt.Chart:
+    """A chart over these rows, which it carries."""
+    return alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
+
+
+def colour(channel: str = "color") -> Any:
+    """The colour that each row names, as stroke or as fill."""
+    return alt.Fill("colour:N", scale=None) if channel == "fill" else alt.Color("colour:N", scale=None)
+
+
+def shape() -> alt.Shape:
+    """The symbol that each row names."""
+    return alt.Shape("shape:N", scale=None)
+
+
+def dash() -> alt.StrokeDash:
+    """The stroke pattern that each row holds."""
+    return alt.StrokeDash("dash:N", scale=None)
+
+
+def texts(rows: Iterable[Mapping[str, Any]]) -> alt.LayerChart:
+    """Text at pixels, with a halo so that it can be read on top of lines."""
+    rows = list(rows)
+    layers = []
+    for align in ("left", "right", "center"):
+        data = layer(r for r in rows if r["align"] == align)
+        here = {"x": alt.X("px:Q", scale=None, axis=None), "y": alt.Y("py:Q", scale=None, axis=None), "text": "text:N"}
+        layers.append(data.mark_text(align=align, stroke=PAPER, strokeWidth=3, strokeJoin="round").encode(**here))
+        layers.append(data.mark_text(align=align, fontWeight="bold").encode(**here, color=colour()))
+    return alt.layer(*layers)
+
+
+def padded(values: Sequence[float]) -> list[float]:
+    """From the lowest to the highest value, with a little air; never of no length."""
+    low, high = min(values), max(values)
+    air = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return [low - air, high + air]
+
+
+def score_title(metric: MetricInfo) -> str:
+    """`PSNR (dB), higher is better`."""
+    way = {"higher": ", higher is better", "lower": ", lower is better", "neutral": ""}[metric.better]
+    return f"{metric_title(metric.name)}{f' ({metric.unit})' if metric.unit else ''}{way}"
+
+
+def empty(why: str, extent: Extent) -> Any:
+    """A sentence in the place of a chart that has no data."""
+    text = layer([{"text": why}]).mark_text(color=FAINT, fontSize=13).encode(text="text:N")
+    return finish([text], Extent(extent.width, 60), why)
+
+
+def finish(layers: Sequence[Any], extent: Extent, description: str) -> Any:
+    """The layers as one chart in the theme, with a text alternative."""
+    chart = alt.layer(*layers).properties(width=extent.width, height=extent.height, description=description)
+    return chart.configure(**theme())
