@@ -95,9 +95,12 @@ def _missing_bytes(path: Path) -> int:
     return 0
 
 
+_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"mfra", b"sidx", b"styp", b"uuid", b"meta"}
+
+
 def _is_mp4(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(8)[4:] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}
+        return file.read(8)[4:] in _BOXES - {b"uuid", b"meta"}
 
 
 def _boxes(path: Path) -> list[tuple[str, int, int]]:
@@ -113,15 +116,20 @@ def _boxes(path: Path) -> list[tuple[str, int, int]]:
                 length = int.from_bytes(head[8:16], "big")
             elif length == 0:
                 length = size - start
-            if length < 8 or not head[4:8].isascii():
-                break
+            if length < 8 or head[4:8] not in _BOXES:
+                break  # some cameras append notes of their own
             boxes.append((head[4:8].decode("ascii"), start, length))
             start += length
     return boxes
 
 
 def _matroska_end(head: bytes) -> int:
-    """Where the segment of a Matroska or WebM file ends, or 0 where the header does not say (live recordings)."""
+    """Where the segment of a Matroska or WebM file ends, or 0 where the header does not say (live recordings).
+
+    `head` is the first 64 bytes or more.
+    """
+    if len(head) < 64:
+        return 0
     length, after = _vint(head, 4)
     segment = after + length
     if head[segment : segment + 4] != b"\x18\x53\x80\x67":

@@ -86,7 +86,7 @@ def _runs(line: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int | None, l
 
 
 def _run(
-    packets: Iterator[Packet],  # type: ignore[type-arg]  # generic for the type checker only
+    packets: Iterator[Packet],
     context: VideoCodecContext,
     line: Timeline,
     targets: Sequence[int],
