@@ -1,0 +1,72 @@
+"""The first page: which memory keeps how much, at what rate, and where in the history it forgets."""
+
+import streamlit as st
+
+from leaderboard import plots, say, table
+from leaderboard.choice import shown
+from leaderboard.progress import progress, remark
+from reports.formats import render
+
+view = shown()
+comparison, metric = view.summary.comparison, view.metric
+unavailable = view.results.run.get("unavailable") or {}
+found = progress(comparison, unavailable)
+said = remark(found)
+
+st.text(
+    f"{comparison.videos} videos · {len(comparison.systems)} systems · "
+    f"{found.done:,} of {found.planned:,} scores" + (f" · {found.failed:,} failed" if found.failed else "")
+)
+if said:
+    say.note(*said)
+if metric.name in unavailable:
+    say.note(*unavailable[metric.name].split("\n", 1))
+
+rows = table.rows(comparison, metric, view.looks)
+st.dataframe(
+    rows,
+    column_config=table.columns(comparison, metric, rows),
+    hide_index=True,
+    height="content",
+    placeholder="–",
+    key="table",
+    alt=f"{len(rows)} systems by {table.title(metric)}, best first.",
+)
+st.caption(
+    f"Means over videos; ± is half of a {comparison.confidence:.0%} interval (Student's t over videos). "
+    "● marks the top tie group: no other system here is shown to be better. Ranks are among the systems shown."
+)
+with st.container(horizontal=True):
+    name = f"keepframe-{comparison.run[:8]}"
+    for form, label, suffix in (("csv", "CSV", "csv"), ("markdown", "Markdown", "md")):
+        st.download_button(
+            f"Download as {label}",
+            lambda form=form: render(comparison, form),
+            f"{name}.{suffix}",
+            f"text/{form}",
+            on_click="ignore",
+            key=f"download_{form}",
+        )
+
+if found.done:
+    plots.show(view)
+
+if comparison.failures:
+    st.subheader("Failures", anchor=False)
+    st.dataframe(
+        [
+            {
+                "System": group.system,
+                "Metric": group.metric or "all",
+                "Stage": group.stage,
+                "What happened": " ".join(f"{group.error}: {group.message}".split()),
+                "Cases": len(group.cases),
+                "Which": ", ".join(group.cases),
+            }
+            for group in comparison.failures
+        ],
+        hide_index=True,
+        key="failures",
+        column_config={"What happened": st.column_config.TextColumn(width="large")},
+        alt="What failed, with the cases it failed on.",
+    )

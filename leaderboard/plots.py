@@ -1,0 +1,73 @@
+"""The two plots of the first page: quality against rate, and recall against where the asked moment lies.
+
+`reports.curves` finds the points and `reports.charts` draws them, so the board and the report show the same
+picture. Both take a moment on a large run, so what they made is kept. The charts place their names by pixels and must
+not be resized: on a phone they scroll sideways.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from leaderboard.choice import View
+from leaderboard.opened import Choice, Summary, summarise
+from reports.charts import rate_quality as draw_rate_quality
+from reports.charts import recall_lines
+from reports.comparison import MetricInfo
+from reports.curves import Axis, rate_quality, recall_curves
+from reports.look import looks
+from reports.marks import Extent
+from reports.selection import representatives
+
+EXTENT = Extent(width=620, height=340)
+ROOM = 860  # what an extent, its axis and its names take
+AXES: dict[str, Axis] = {
+    "its place in the history": "position",
+    "the time since the last cut": "since_cut_s",
+    "motion": "motion",
+}
+
+
+def show(view: View) -> None:
+    """Draw both plots, one below the other."""
+    address = (str(view.store.root), view.results.key, view.stamp, view.choice)
+    st.subheader("Quality against rate", anchor=False)
+    _draw(_rate_chart(*address), "rate")
+    st.subheader("Where it forgets", anchor=False)
+    label = st.selectbox("Score of an asked moment against", list(AXES), key="against", bind="query-params", width=320)
+    _draw(_recall_chart(*address, AXES[label]), "recall")
+    if not view.choice.systems:
+        st.caption("Each sweep is shown by its setting nearest to a common rate. Choose systems to see others.")
+
+
+def _draw(chart: dict[str, Any], key: str) -> None:
+    with st.grid(1, min_column_width=ROOM, wrap=False):
+        st.vega_lite_chart(chart, theme=None, width="content", key=key)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _rate_chart(root: str, key: str, stamp: str, choice: Choice) -> dict[str, Any]:
+    summary = summarise(root, key, stamp, choice)
+    metric = _metric(summary, choice)
+    found = looks(summary.results.run["spec"])
+    return _spec(draw_rate_quality(rate_quality(summary.results, metric.name), metric, found, EXTENT))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _recall_chart(root: str, key: str, stamp: str, choice: Choice, axis: Axis) -> dict[str, Any]:
+    summary = summarise(root, key, stamp, choice)
+    metric = _metric(summary, choice)
+    found = looks(summary.results.run["spec"])
+    systems = choice.systems or representatives(summary.comparison, metric, found)
+    curves = recall_curves(summary.results, metric.name, axis, systems=systems) if systems else ()
+    return _spec(recall_lines(curves, metric, found, EXTENT))
+
+
+def _metric(summary: Summary, choice: Choice) -> MetricInfo:
+    return next(metric for metric in summary.comparison.metrics if metric.name == choice.metric)
+
+
+def _spec(chart: Any) -> dict[str, Any]:
+    """`autosize` is said, or Streamlit squeezes the plot until its names fit inside."""
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec | {"autosize": {"type": "pad", "contains": "padding"}}

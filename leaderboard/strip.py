@@ -1,0 +1,63 @@
+"""The frames of one case as pictures: what was there, what each memory gave back, and where they differ."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from bench.errors import KeepframeError
+from bench.store import Store
+from bench.types import Frames
+from bench.video.write import decode_lossless
+from reports.frames import heat_map
+
+QUALITY = 92  # JPEG takes 2 ms a frame where WebP takes 36; nothing is measured on these pictures
+
+
+@dataclass(frozen=True)
+class Strip:
+    """JPEG files by moment; None for a system that has no answer (yet)."""
+
+    truth: list[bytes]
+    recalled: list[list[bytes] | None]
+    errors: list[list[bytes] | None]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def strip(root: str, stamp: str, case_key: str, prediction_keys: tuple[str | None, ...]) -> Strip | None:
+    """The pictures of one case; None when its true frames were not kept. `stamp` only tells apart what the cache holds."""
+    store = Store.existing(Path(root))
+    truth = _frames(store, "references", case_key)
+    if truth is None:
+        return None
+    answers = [None if key is None else _frames(store, "predictions", key) for key in prediction_keys]
+    return Strip(
+        _jpegs(truth),
+        [None if answer is None else _jpegs(answer) for answer in answers],
+        [
+            None if answer is None else _jpegs(np.stack([heat_map(*pair) for pair in zip(truth, answer, strict=True)]))
+            for answer in answers
+        ],
+    )
+
+
+def _frames(store: Store, table: str, address: str) -> Frames | None:
+    rows = [row for row in store.rows(table, [address]) if row["artifact"]]
+    if not rows:
+        return None
+    path = store.artifact(rows[0]["artifact"])
+    try:
+        return decode_lossless(path.read_bytes())
+    except OSError as error:
+        raise KeepframeError(
+            f"{path} cannot be read: {error.strerror}.", "Restore it; the scores do not need it."
+        ) from error
+
+
+def _jpegs(frames: Frames) -> list[bytes]:
+    return [
+        cv2.imencode(".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        for frame in frames
+    ]
