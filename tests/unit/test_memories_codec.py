@@ -103,11 +103,9 @@ def test_the_encoder_does_not_sign_its_work(codec: CodecName) -> None:
 def test_bytes_do_not_depend_on_what_the_heap_held(codec: CodecName) -> None:
     """glibc fills fresh memory with a byte of our choice: an encoder that reads what it never wrote shows."""
     script = (
-        "import hashlib, numpy as np; from bench.memories.codec import Codec; from bench.types import Size;"
-        "y, x = np.mgrid[:112, :144];"
-        "h = [128 + 60 * np.sin((x + y + 3 * t)[..., None] / np.array([5., 7., 11.])) for t in range(20)];"
-        f"e = Codec(codec={codec!r}); e.begin(12.0, Size(144, 112)); e.write(np.array(h).astype(np.uint8));"
-        "print(hashlib.sha256(e.finish().to_bytes()).hexdigest())"
+        "import hashlib; from bench.memories.codec import Codec; from runners.trial import SIZE, synthetic_history;"
+        f"encoder = Codec(codec={codec!r}); encoder.begin(12.0, SIZE); encoder.write(synthetic_history(24, SIZE));"
+        "print(hashlib.sha256(encoder.finish().to_bytes()).hexdigest())"
     )
     digests = {
         subprocess.run(
