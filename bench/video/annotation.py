@@ -12,6 +12,7 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from bench.errors import UsageError
@@ -121,6 +122,6 @@ def _notes(row: dict[str | None, str | list[str] | None], where: str) -> Notes:
 def _rising(cuts: list[int], where: str) -> tuple[int, ...]:
     if not isinstance(cuts, list) or not all(isinstance(cut, int) and cut > 0 for cut in cuts):
         raise UsageError(f"{where}: cuts are {cuts!r}", "A cut is the index of a shot's first frame, 1 or more.")
-    if any(b <= a for a, b in zip(cuts, cuts[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(cuts)):
         raise UsageError(f"{where}: cuts {cuts} are not in rising order", "Sort them and name each once.")
     return tuple(cuts)

@@ -13,10 +13,13 @@ from pathlib import Path
 from bench.errors import UsageError, VideoError
 from bench.types import Clip, Prompt
 from bench.video.annotation import Notes, manifest, sidecar
-from bench.video.probed import Probed
 from bench.video.clip import probe
+from bench.video.probed import Probed
 
-EXTENSIONS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mpg .mpeg .ogv .flv .wmv .y4m .h264 .hevc".split())
+EXTENSIONS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mpg", ".mpeg", ".ogv", ".flv", ".wmv"}
+    | {".y4m", ".h264", ".hevc"}
+)
 
 Progress = Callable[[int, int, str], None]
 """Called as `progress(done, total, name)` after each file."""

@@ -3,7 +3,8 @@
 The kinds answer questions that recall on found footage leaves open: what a memory keeps of a scene where
 nothing happens, of a pan, of haste, of cuts, of writing, of people who leave and come back, and of pictures
 unlike anything filmed. The same kind and seed give the same frames, bit for bit, under the same versions of
-NumPy and OpenCV. Real footage should stand beside it: drawn pictures are cleaner than the world.
+NumPy and OpenCV on the same kind of processor. Real footage should stand beside it: drawn pictures are
+cleaner than the world.
 """
 
 import json
@@ -12,7 +13,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -175,20 +178,35 @@ def write_set(
         else:
             missing.append(job)
     workers = min(os.cpu_count() or 1, len(missing))
-    if workers <= 1:
-        for job in missing:
-            tell(write_clip(*job, folder, size=size, fps=fps, seconds=seconds))
-        return paths
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whoever calls
+    if workers > 1:
+        draw = partial(write_clip, folder=folder, size=size, fps=fps, seconds=seconds)
+        missing = _drawn_by_many(workers, draw, missing, tell)
+    for job in missing:
+        tell(write_clip(*job, folder, size=size, fps=fps, seconds=seconds))
+    return paths
+
+
+def _drawn_by_many(
+    workers: int, draw: Callable[[str, int], Path], jobs: list[tuple[str, int]], tell: Callable[[Path], None]
+) -> list[tuple[str, int]]:
+    """Draws the jobs in `workers` processes; hands back those still to do when the processes died.
+
+    They cannot start under a script without `if __name__ == "__main__"`, and can be killed for memory.
+    """
+    left = dict.fromkeys(jobs)
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of the caller's threads
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        waiting = [pool.submit(write_clip, *job, folder, size=size, fps=fps, seconds=seconds) for job in missing]
+        waiting = {pool.submit(draw, *job): job for job in jobs}
         try:
             for future in as_completed(waiting):
                 tell(future.result())
+                del left[waiting[future]]
+        except BrokenProcessPool:
+            return list(left)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return paths
+    return []
 
 
 def _is_done(video: Path, notes: Path, digest: str) -> bool:
@@ -201,7 +219,7 @@ def _is_done(video: Path, notes: Path, digest: str) -> bool:
 
 def _sweep(folder: Path, stem: str) -> None:
     """Removes what killed processes left; one that still draws touches its file every second or so."""
-    for part in folder.glob(f".{stem}.*.part.*"):
+    for part in folder.glob(f"*.{stem}.*.part*"):
         try:
             if time.time() - part.stat().st_mtime > 600:
                 part.unlink()

@@ -19,7 +19,7 @@ def lettered(text: str, height: float, colour: Colour, weight: int = 500, face: 
     4
     """
     font = _FACES.setdefault(face, cv2.FontFace(face))
-    big = max(int(round(height * 2)), 12)
+    big = max(round(height * 2), 12)
     margin = big
     width = cv2.getTextSize((0, 0), text, (0, 0), font, big, weight=weight)[2]
     ink = np.zeros((big * 2, width + 2 * margin), np.uint8)

@@ -193,7 +193,7 @@ def _hall(stage: Stage, margin: int) -> Picture:
 def _hills(stage: Stage, margin: int) -> Picture:
     light = LIGHTS["winter" if stage.seed % 4 == 3 else "noon"]
     view = landscape(stage, light, hills=4).draw(0.0)
-    storm = gradient(*view.shape[:2], [(0.0, rgb("39465c")), (0.5, rgb("9fb0ba")), (1.0, rgb("c8d2c4"))])
+    storm = gradient(view.shape[0], view.shape[1], [(0.0, rgb("39465c")), (0.5, rgb("9fb0ba")), (1.0, rgb("c8d2c4"))])
     gloomy = dithered(view.astype(np.float32) * (storm / 255) * 1.12, stage.rng("storm"))
     return opaque(cv2.copyMakeBorder(gloomy, margin, margin, margin, margin, cv2.BORDER_REFLECT_101))
 

@@ -82,7 +82,7 @@ def landscape(stage: Stage, light: Light, travel: float = 0.0, *, water: bool = 
 
     With `water`, the nearest ridge makes room for a lake that mirrors what stands above it.
     """
-    w, h = stage.size
+    h = stage.size.height
     layers = [sky(stage, light, travel)]
     layers.append(clouds(stage, light, travel))
     for k in range(hills):
@@ -152,7 +152,7 @@ def ridge(width: int, height: float, rng: np.random.Generator, rough: float, uni
 
 def _hill(stage: Stage, light: Light, k: int, of: int, where: tuple[float, float, float, float]) -> Layer:
     base, bottom, depth, travel = where
-    w, h = stage.size
+    w = stage.size.width
     u = stage.unit
     rng = stage.rng("hill", light.name, k)
     near = k / max(of - 1, 1)
@@ -183,7 +183,7 @@ def _flanks(canvas: Canvas, light: Light, rng: np.random.Generator, near: float)
     """Slanted light on bare mountains."""
     high, wide = canvas.pixels.shape[:2]
     rough = noise(high, wide, 90, rng, octaves=4)
-    slant = np.float32([[1, 0.75, 0], [0, 1, 0]])
+    slant = np.array([[1, 0.75, 0], [0, 1, 0]])
     lit = cv2.warpAffine(rough, slant, (wide, high), borderMode=cv2.BORDER_REFLECT)
     amount = np.clip((lit - 0.5) * 3, 0, 1) * np.float32(0.34 * (1 - near))
     canvas.tint(amount, light.sun, (0, 0))

@@ -55,7 +55,7 @@ def noise(height: int, width: int, cell: float, rng: np.random.Generator, octave
     weight, norm = 1.0, 0.0
     for _ in range(octaves):
         grid = rng.random((int(height / cell) + 3, int(width / cell) + 3), dtype=np.float32)
-        step = max(int(round(cell)), 1)
+        step = max(round(cell), 1)
         big = cv2.resize(grid, (grid.shape[1] * step, grid.shape[0] * step), interpolation=cv2.INTER_CUBIC)
         big = big if big.shape[0] >= height and big.shape[1] >= width else cv2.resize(big, (width, height))
         total += weight * big[:height, :width]
@@ -68,7 +68,7 @@ def noise(height: int, width: int, cell: float, rng: np.random.Generator, octave
 def dithered(picture: Float[np.ndarray, "height width 3"], rng: np.random.Generator, strength: float = 1.0) -> Frame:
     """8-bit colours with a little noise, so that soft gradients do not show bands after compression."""
     grain = rng.standard_normal(picture.shape[:2], dtype=np.float32)[..., None] * strength
-    return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + grain + 0.5, 0, 255), np.uint8)
 
 
 def opaque(picture: Frame) -> Picture:
@@ -126,7 +126,7 @@ class Canvas:
         _ellipse(self.pixels, centre, radii, (*colour, 255), turn_deg)
 
     def line(self, points: Sequence[Point], colour: Colour, width: float) -> None:
-        thick = max(int(round(width * OVERSAMPLE)), 1)
+        thick = max(round(width * OVERSAMPLE), 1)
         cv2.polylines(self.pixels, [_fixed(points)], False, (*colour, 255), thick, cv2.LINE_AA, _SHIFT)
 
     def box(self, x: float, y: float, width: float, height: float, colour: Colour, radius: float = 0.0) -> None:
@@ -193,5 +193,5 @@ def _fixed(points: Sequence[Point]) -> Any:
 
 def _ellipse(pixels: Picture, centre: Point, radii: Point, colour: tuple[int, ...], turn_deg: float) -> None:
     middle = tuple(int(v) for v in _fixed([centre])[0])
-    axes = tuple(max(int(round(r * OVERSAMPLE * (1 << _SHIFT))), 1) for r in radii)
+    axes = tuple(max(round(r * OVERSAMPLE * (1 << _SHIFT)), 1) for r in radii)
     cv2.ellipse(pixels, middle, axes, turn_deg, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)

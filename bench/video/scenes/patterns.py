@@ -87,21 +87,27 @@ def _coloured(levels: UInt8[np.ndarray, "h w"], ring: UInt8[np.ndarray, "256 3"]
     return cv2.applyColorMap(levels, table)
 
 
+def _colour(ring: UInt8[np.ndarray, "256 3"], k: int) -> Colour:
+    red, green, blue = (int(v) for v in ring[k])
+    return red, green, blue
+
+
 def _moire(stage: Stage, ring: UInt8[np.ndarray, "256 3"]) -> Draw:
     w, h = stage.size
     big_w, big_h, pitch = w + w // 2, h + h // 2, 11 * stage.unit
     y, x = np.mgrid[0:big_h, 0:big_w].astype(np.float32)
     far = np.hypot(x - big_w / 2, y - big_h / 2)
     rings = np.clip(0.5 + np.sin(far * 2 * np.pi / pitch) * pitch / 5, 0, 1)
-    dark, light, warm = (ring[k].astype(np.float32) for k in (4, 110, 150))
-    tint = gradient(h, w, [(0.0, tuple(light)), (1.0, tuple(warm))])  # type: ignore[arg-type]
+    dark, light, warm = (_colour(ring, k) for k in (4, 110, 150))
+    tint = gradient(h, w, [(0.0, light), (1.0, warm)])
     paper = dithered(tint, stage.rng("moire"))
-    ink = np.broadcast_to(dark.astype(np.uint8), paper.shape).copy()
+    ink = np.broadcast_to(np.array(dark, np.uint8), paper.shape).copy()
     screen = (rings * 255).astype(np.uint8)
 
     def draw(at_s: float) -> Frame:
         def shown(dx: float, dy: float) -> UInt8[np.ndarray, "h w"]:
-            return cv2.getRectSubPix(screen, (w, h), (big_w / 2 + dx * w / 5, big_h / 2 + dy * h / 5))
+            centre = (big_w / 2 + dx * w / 5, big_h / 2 + dy * h / 5)
+            return np.asarray(cv2.getRectSubPix(screen, (w, h), centre), np.uint8)
 
         both = cv2.bitwise_xor(
             shown(np.sin(at_s * 0.7), np.cos(at_s * 0.5)), shown(-np.sin(at_s * 0.6), np.sin(at_s * 0.4))
@@ -210,11 +216,11 @@ def _kaleidoscope(stage: Stage, ring: UInt8[np.ndarray, "256 3"]) -> Draw:
     rng = stage.rng("kaleidoscope")
     side = int(h * 1.3)
     canvas = Canvas(side, side)
-    canvas.box(0, 0, side, side, tuple(int(v) for v in ring[6]))  # type: ignore[arg-type]
+    canvas.box(0, 0, side, side, _colour(ring, 6))
     for _ in range(170):
         at = rng.random(2) * side
         size = (0.02 + 0.07 * rng.random() ** 2) * side
-        colour: Colour = tuple(int(v) for v in ring[int(rng.integers(256))])  # type: ignore[assignment]
+        colour = _colour(ring, int(rng.integers(256)))
         if rng.random() < 0.4:
             canvas.ellipse((at[0], at[1]), (size, size), colour)
             canvas.soft((at[0] - size / 3, at[1] - size / 3), (size * 0.6, size * 0.6), (255, 255, 255), 0.5)
@@ -248,7 +254,7 @@ def _truchet(stage: Stage, ring: UInt8[np.ndarray, "256 3"]) -> Draw:
     rng = stage.rng("truchet")
     cell = 48 * stage.unit
     columns, rows = int(w / cell) + 9, int(h / cell) + 7
-    colours: list[Colour] = [tuple(int(v) for v in ring[k]) for k in (8, 40, 110, 150, 190)]  # type: ignore[misc]
+    colours = [_colour(ring, k) for k in (8, 40, 110, 150, 190)]
     ground, ink = Canvas(columns * cell, rows * cell), Canvas(columns * cell, rows * cell)
     for row in range(rows):
         for column in range(columns):

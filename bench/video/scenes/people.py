@@ -106,8 +106,9 @@ class Person:
         top = {"plain": "jumper", "striped": "striped jumper", "buttoned": "buttoned coat"}[self.top_style]
         legs = "a {} skirt" if self.bottom_style == "skirt" else "{} trousers"
         hair = HAIR_WORDS[self.hair_style].format(self.hair_name)
+        hair += extras.get(self.extra, "")
         return (
-            f"a {self.kind} with {hair}{extras.get(self.extra, '')}, in {_article(self.top_name)} {self.top_name} {top} "
+            f"a {self.kind} with {hair}, in {_article(self.top_name)} {self.top_name} {top} "
             f"and {legs.format(self.bottom_name)}"
         )
 

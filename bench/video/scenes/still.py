@@ -139,12 +139,13 @@ def _room(stage: Stage, table: int) -> Frame:
     rng = stage.rng("room")
     wall = gradient(h, w, [(0.0, rgb("5d6b6a")), (0.65, rgb("8b8f82")), (1.0, rgb("8b8f82"))])
     wall += ((noise(h, w, 60 * stage.unit, rng, octaves=4) - 0.5) * 14)[..., None]
-    light = np.zeros((h, w), np.float32)
+    panes = np.zeros((h, w), np.float32)
     for k in range(2):
-        x = w * (0.12 + 0.2 * k)
-        quad = np.array([(x, h * 0.06), (x + w * 0.16, h * 0.12), (x + w * 0.24, h * 0.56), (x + w * 0.08, h * 0.5)])
-        cv2.fillPoly(light, [np.round(quad).astype(np.int32)], 1.0)
-    light = cv2.GaussianBlur(light, (0, 0), 7 * stage.unit)
+        left = w * (0.12 + 0.2 * k)
+        corners = ((0.0, 0.06), (0.16, 0.12), (0.24, 0.56), (0.08, 0.5))
+        quad = np.array([(left + w * across, h * down) for across, down in corners])
+        cv2.fillPoly(panes, [np.round(quad).astype(np.int32)], 1.0)
+    light = cv2.GaussianBlur(panes, (0, 0), 7 * stage.unit)
     wall += light[..., None] * np.array([74, 62, 34], np.float32)
     y, x = np.ogrid[0:h, 0:w]
     wall *= (1.04 - 0.42 * (np.hypot((x - w * 0.35) / w, (y - h * 0.4) / h) ** 1.5)).astype(np.float32)[..., None]
@@ -197,7 +198,7 @@ def _glow(radius: int) -> Picture:
     y, x = np.mgrid[-radius:radius, -radius:radius].astype(np.float32)
     part = np.clip(1 - np.hypot(x, y) / radius, 0, 1) ** 2 * 0.5
     warm = np.array([255, 196, 120, 120], np.float32)  # covers less than it adds: light, not paint
-    return np.clip(part[..., None] * warm, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(part[..., None] * warm, 0, 255), np.uint8)
 
 
 def _steam(stage: Stage) -> Picture:

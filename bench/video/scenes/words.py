@@ -16,28 +16,7 @@ from bench.video.scenes.paint import Canvas, Colour, dithered, mix, noise, over,
 from bench.video.scenes.shapes import NIGHT, WHITE, shadow
 from bench.video.scenes.stage import Frame, Stage, Truth, Word, smooth
 from bench.video.scenes.town import street
-
-SHOPS = ("BAKERY", "BOOKS", "CINEMA", "FLOWERS", "HOTEL", "MUSIC", "PHARMACY", "TAILOR", "CLOCKS", "BICYCLES")
-STREETS = ("HARBOUR ST", "MILL LANE", "STATION RD", "QUEEN ST", "GARDEN ROW")
-PAPERS = ("The Daily Lantern", "Morning Herald", "The Evening Post")
-HEADLINES = (
-    ("BRIDGE OPENS", "AFTER NINE YEARS"),
-    ("COMET SEEN", "OVER THE CITY"),
-    ("RIVER FREEZES", "FIRST TIME SINCE 1963"),
-    ("LOST PAINTING", "FOUND IN AN ATTIC"),
-)
-CITIES = ("LISBON", "VIENNA", "OSLO", "PRAGUE", "GENEVA", "MILAN", "BERLIN", "KRAKOW", "GHENT", "PORTO")
-DISHES = ("ONION SOUP", "PLUM CAKE", "BLACK TEA", "RYE BREAD", "APPLE PIE", "COCOA", "OMELETTE", "SALAD")
-CAPTIONS = (
-    "The shops open at nine.",
-    "Nobody has seen the key.",
-    "Turn left at the fountain.",
-    "It has rained since Monday.",
-    "Her train leaves at noon.",
-    "He painted the door blue.",
-    "Two tickets, please.",
-    "The clock is five minutes fast.",
-)
+from bench.video.scenes.vocabulary import CAPTIONS, CITIES, DISHES, HEADLINES, PAPERS, SHOPS, STREETS
 
 
 @dataclass
@@ -272,9 +251,9 @@ def _menu(stage: Stage) -> Page:
     page.about = (
         f"A chalkboard on a brick wall is headed TODAY and offers {', '.join(dishes)}; sunlight wanders over it."
     )
-    beam = np.zeros((h, w + h), np.float32)
-    cv2.fillPoly(beam, [np.array([[h // 2, 0], [h, 0], [h // 2, h], [0, h]], np.int32)], 1.0)
-    beam = cv2.GaussianBlur(beam, (0, 0), 20 * u)
+    stripe = np.zeros((h, w + h), np.float32)
+    cv2.fillPoly(stripe, [np.array([[h // 2, 0], [h, 0], [h // 2, h], [0, h]], np.int32)], 1.0)
+    beam = cv2.GaussianBlur(stripe, (0, 0), 20 * u)
     glow = (np.array([34, 30, 18], np.float32) * beam[..., None]).astype(np.uint8)
 
     def draw(part: float) -> Frame:
