@@ -9,8 +9,8 @@ from leaderboard.choice import SHOWN, sidebar
 st.set_page_config(page_title="Keepframe", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 page = st.navigation(
     [
-        st.Page("pages/results.py", title="Results", icon=":material/leaderboard:", default=True),
-        st.Page("pages/cases.py", title="Cases", icon=":material/compare:", url_path="cases"),
+        st.Page("views/results.py", title="Results", icon=":material/leaderboard:", default=True),
+        st.Page("views/cases.py", title="Cases", icon=":material/compare:", url_path="cases"),
     ],
     position="top",
 )

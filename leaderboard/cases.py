@@ -1,6 +1,6 @@
 """Single cases: which ones a system does worst on, and every asked moment of one.
 
-A page of cases is cut here, on the server: the browser gets twenty rows, however many there are.
+A page of cases is cut here, on the server: the browser gets ten rows, however many there are.
 """
 
 import math
@@ -35,16 +35,17 @@ def listed(scores: CaseScores, metric: str, a: str, b: str | None) -> list[Liste
     plan = scores.plan
     m = [info.name for info in plan.metrics].index(metric)
     first = plan.systems.index(a)
-    own, gap = scores.means[m, first], np.full(len(plan.cases), np.nan)
-    other = gap
+    own = scores.means[m, first]
+    other = gap = np.full(len(plan.cases), np.nan)
     order = (plan.metrics[m].sign or 1) * own
     if b is not None:
         second = plan.systems.index(b)
-        other, gap = scores.means[m, second], scores.differences(m, first, second)
-        order = gap
-    places = sorted(
-        np.flatnonzero(plan.asked[first]).tolist(), key=lambda c: (not math.isnan(own[c]), _last(order[c]), c)
-    )
+        other = scores.means[m, second]
+        order = gap = scores.differences(m, [first], second)[0]
+
+    def place(case: int) -> tuple[bool, float, int]:
+        return not math.isnan(own[case]), math.inf if math.isnan(order[case]) else order[case], case
+
     return [
         Listed(
             case=plan.cases[c],
@@ -54,7 +55,7 @@ def listed(scores: CaseScores, metric: str, a: str, b: str | None) -> list[Liste
             b=_known(other[c]),
             lead=_known(gap[c]),
         )
-        for c in places
+        for c in sorted(np.flatnonzero(plan.asked[first]).tolist(), key=place)
     ]
 
 
@@ -86,10 +87,6 @@ def addresses(results: Results, case: str, system: str) -> tuple[str, str] | Non
     wanted = pc.and_(pc.equal(rows["case"], case), pc.equal(rows["system"], system))
     row = rows.filter(wanted).slice(0, 1).to_pylist()
     return (row[0]["case_key"], row[0]["prediction_key"]) if row else None
-
-
-def _last(value: float) -> float:
-    return math.inf if math.isnan(value) else value
 
 
 def _known(value: float) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from bench.errors import KeepframeError
 from leaderboard import cases, say
 from leaderboard.choice import View
 from leaderboard.strip import Strip, strip
@@ -28,11 +29,15 @@ def show(view: View, case: str, a: str, b: str | None) -> None:
     pictures = None
     if case_key is not None:
         answers = tuple(key and key[1] for key in keys)
-        pictures = strip(str(view.store.root), view.stamp, case_key, answers)
-    if pictures is None:
-        say.note("The frames of this case are not in the store (yet).", "keepframe status")
-        if not asked:
-            return
+        try:
+            pictures = strip(str(view.store.root), view.stamp, case_key, answers)
+        except KeepframeError as problem:
+            say.error(problem)
+        else:
+            if pictures is None:
+                say.note("The frames of this case are not in the store (yet).", "keepframe status")
+    if pictures is None and not asked:
+        return
     count = len(pictures.truth) if pictures else len(asked)
     pages = math.ceil(count / PER_PAGE)
     page = min(pages, st.pagination(pages, key="moments", bind="query-params")) if pages > 1 else 1

@@ -1,9 +1,9 @@
 """A run in memory: read once from the store, then reused by every rerun and every visitor.
 
-DuckDB joins the Parquet files; what is kept is the few columns that the pages read (about 75 MB for a million
+DuckDB joins the Parquet files; what is kept is the few columns that the pages read (about 100 MB for a million
 scores). A summary for one choice of filters is made by `reports.compare`, the same code that prints the table of the
-command line, and kept too. Caches go by the newest file of the store, so new rows show on the next rerun. A cached object
-is shared between sessions: nobody may change it.
+command line, and kept too. Caches go by the newest file of the store, so new rows show on the next rerun. A cached
+object is shared between sessions: nobody may change it.
 """
 
 import hashlib
@@ -72,11 +72,9 @@ def load(root: str, key: str, stamp: str) -> Results:
             return _read(store, key)
         except (OSError, duckdb.Error) as error:
             if attempt + 1 == _ATTEMPTS:
-                raise StoreError(
-                    f"The rows in {root} cannot be read: {error}.", "keepframe doctor looks closer."
-                ) from error
+                raise StoreError(f"The rows in {root} cannot be read: {error}.", "keepframe doctor") from error
             time.sleep(0.2)
-    raise AssertionError
+    raise AssertionError("unreachable")
 
 
 def _read(store: Store, key: str) -> Results:

@@ -1,5 +1,7 @@
-"""How the board says things. Names come from users, so they go through `st.text`, `st.code` and tables only: Streamlit's
-Markdown would fetch a remote image that a system's name asks for.
+"""How the board says things.
+
+Names come from users, so they go through `st.text`, `st.code` and tables only: Streamlit's Markdown would fetch a
+remote image that a system's name asks for.
 """
 
 import streamlit as st
@@ -17,4 +19,4 @@ def note(sentence: str, command: str = "") -> None:
 
 def error(problem: KeepframeError) -> None:
     """An error as the command line would print it."""
-    note(problem.what, problem.mend)
+    note(f"{problem.what}\n{problem.mend}".strip())

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from bench.errors import KeepframeError
+from bench.errors import KeepframeError, VideoError
 from bench.store import Store
 from bench.types import Frames
 from bench.video.write import decode_lossless
@@ -27,7 +27,10 @@ class Strip:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def strip(root: str, stamp: str, case_key: str, prediction_keys: tuple[str | None, ...]) -> Strip | None:
-    """The pictures of one case; None when its true frames were not kept. `stamp` only tells apart what the cache holds."""
+    """The pictures of one case; None when its true frames were not kept.
+
+    `stamp` only tells apart what the cache holds: an answer may come later.
+    """
     store = Store.existing(Path(root))
     truth = _frames(store, "references", case_key)
     if truth is None:
@@ -36,11 +39,12 @@ def strip(root: str, stamp: str, case_key: str, prediction_keys: tuple[str | Non
     return Strip(
         _jpegs(truth),
         [None if answer is None else _jpegs(answer) for answer in answers],
-        [
-            None if answer is None else _jpegs(np.stack([heat_map(*pair) for pair in zip(truth, answer, strict=True)]))
-            for answer in answers
-        ],
+        [None if answer is None else _jpegs(_heat(truth, answer)) for answer in answers],
     )
+
+
+def _heat(truth: Frames, recalled: Frames) -> Frames:
+    return np.stack([heat_map(*pair) for pair in zip(truth, recalled, strict=True)])
 
 
 def _frames(store: Store, table: str, address: str) -> Frames | None:
@@ -50,10 +54,9 @@ def _frames(store: Store, table: str, address: str) -> Frames | None:
     path = store.artifact(rows[0]["artifact"])
     try:
         return decode_lossless(path.read_bytes())
-    except OSError as error:
-        raise KeepframeError(
-            f"{path} cannot be read: {error.strerror}.", "Restore it; the scores do not need it."
-        ) from error
+    except (OSError, VideoError) as error:
+        why = error.what if isinstance(error, VideoError) else error.strerror
+        raise KeepframeError(f"{path} cannot be shown: {why}.", "The scores do not need it any more.") from error
 
 
 def _jpegs(frames: Frames) -> list[bytes]:

@@ -24,7 +24,8 @@ def title(metric: MetricInfo) -> str:
 
 
 def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> list[dict[str, Any]]:
-    """One row a system, best first by `metric`; None where there is no such number."""
+    """One row a system, best first by `metric`; None where there is no such number. A column that says nothing is left
+    out: tokens mean nothing to codecs, a metric without its weights has no scores."""
     about = {row.name: row for row in comparison.systems}
     cells = {(cell.system, cell.metric): cell for cell in comparison.cells}
     table = []
@@ -34,13 +35,11 @@ def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> 
             {
                 "Top": TOP if cell.top else "",
                 "System": row.name,
-                "Kind": ROLES[looks[row.name].role],
                 title(metric): cell.mean,
-                interval_title(comparison): None
-                if cell.interval is None
-                else (cell.interval.high - cell.interval.low) / 2,
+                interval_title(comparison): cell.interval and (cell.interval.high - cell.interval.low) / 2,
                 "Rank": ranks(cell),
                 "kbit/s": row.costs.kbit_per_s,
+                "Kind": ROLES[looks[row.name].role],
                 "Videos": cell.videos,
                 "Cases": f"{cell.cases} of {cell.planned}",
                 "Exact": f"{row.exact} of {row.answers}",
@@ -48,10 +47,20 @@ def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> 
                 "Floats/s": row.costs.floats_per_s,
                 "Encode ms/s": row.costs.encode_ms_per_s,
                 "Recall ms": row.costs.recall_ms,
-                **{title(m): cells[row.name, m.name].mean for m in comparison.metrics if m.name != metric.name},
+                **{title(m): cells[row.name, m.name].mean for m in comparison.metrics if m != metric},
             }
         )
-    return [{name: row[name] for name in _kept(table)} for row in table]
+    optional = {
+        "Tokens/s",
+        "Floats/s",
+        "Encode ms/s",
+        "Recall ms",
+        *(title(m) for m in comparison.metrics if m != metric),
+    }
+    empty = {name for name in optional if all(row[name] is None for row in table)}
+    if not any(row.exact for row in comparison.systems):
+        empty.add("Exact")
+    return [{name: value for name, value in row.items() if name not in empty} for row in table]
 
 
 def interval_title(comparison: Comparison) -> str:
@@ -77,7 +86,7 @@ def columns(comparison: Comparison, metric: MetricInfo, table: Sequence[dict[str
         config[name] = st.column_config.NumberColumn(format=form, help=_COST_HELP[name])
     for one in comparison.metrics:
         name = title(one)
-        form = f"%.{digits([row[name] for row in table])}f"
+        form = f"%.{digits([row.get(name) for row in table])}f"
         config[name] = st.column_config.NumberColumn(format=form, help="Mean over videos.")
         if one == metric:
             config[interval_title(comparison)] = st.column_config.NumberColumn(
@@ -106,13 +115,3 @@ def digits(values: Sequence[float | None]) -> int:
 
 def _order(cell: Cell, metric: MetricInfo) -> tuple[bool, float, str]:
     return cell.mean is None, -(metric.sign or 1) * (cell.mean or 0.0), cell.system
-
-
-def _kept(table: Sequence[dict[str, Any]]) -> list[str]:
-    """Columns that say something: tokens mean nothing to a codec, and an exact hit is rare."""
-    optional = {"Tokens/s": None, "Floats/s": None, "Encode ms/s": None, "Recall ms": None}
-    names = list(table[0]) if table else []
-    empty = {name for name in optional if all(row[name] is None for row in table)}
-    if all(str(row["Exact"]).startswith("0 ") for row in table):
-        empty.add("Exact")
-    return [name for name in names if name not in empty]

@@ -67,5 +67,6 @@ with place:
         alt=f"{len(listed)} of {len(found)} cases.",
     )
 
-case = pinned("Case", sorted(row.case for row in found), "case", default=found[0].case)
+first = next((row for row in found if row.a is not None), found[0])  # of a failed case there is little to see
+case = pinned("Case", sorted(row.case for row in found), "case", default=first.case)
 moments.show(view, case, a, b)

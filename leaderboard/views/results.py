@@ -1,5 +1,7 @@
 """The first page: which memory keeps how much, at what rate, and where in the history it forgets."""
 
+from functools import partial
+
 import streamlit as st
 
 from leaderboard import plots, say, table
@@ -39,13 +41,9 @@ st.caption(
 with st.container(horizontal=True):
     name = f"keepframe-{comparison.run[:8]}"
     for form, label, suffix in (("csv", "CSV", "csv"), ("markdown", "Markdown", "md")):
+        text = partial(render, comparison, form)  # made when somebody asks for it
         st.download_button(
-            f"Download as {label}",
-            lambda form=form: render(comparison, form),
-            f"{name}.{suffix}",
-            f"text/{form}",
-            on_click="ignore",
-            key=f"download_{form}",
+            f"Download as {label}", text, f"{name}.{suffix}", f"text/{form}", on_click="ignore", key=f"download_{form}"
         )
 
 if found.done:
