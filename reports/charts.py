@@ -8,6 +8,7 @@ into text for a page.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -17,12 +18,12 @@ from reports.curves import Curve, Point
 from reports.glossary import metric_title
 from reports.labels import LINE_PX, Anchor, around, spread
 from reports.look import FAINT, PAPER, Look
-from reports.marks import Extent, colour, dash, empty, finish, layer, padded, score_title, shape, texts
+from reports.marks import Extent, colour, dash, empty, finish, layer, padded, score_title, shape, texts, tooltip
 
 _AXIS_TITLES = {
     "position": "Place of the asked moment in the history",
     "since_cut_s": "Seconds since the last cut",
-    "motion": "Motion around the asked moment (mean change between frames)",
+    "motion": "Motion at the asked moment",
 }
 _GREY = ("floor", "control")  # roles that are drawn in the background
 _BYTES = (
@@ -52,7 +53,7 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
         "x:Q",
         title="Bytes kept per second of video (log scale)",
         scale=alt.Scale(type="log", domain=x_domain, nice=False),
-        axis=alt.Axis(labelExpr=_BYTES, tickCount=6, grid=True),
+        axis=alt.Axis(labelExpr=_BYTES, values=_log_ticks(*x_domain)),
     )
     y = alt.Y("y:Q", title=score_title(metric), scale=alt.Scale(domain=y_domain, nice=False, zero=False))
     to_px = _Pixels(extent, [math.log10(v) for v in x_domain], y_domain)
@@ -60,11 +61,11 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
     rows = [_row(c, p, looks) for c in others for p in c.points]
     whiskers = [row for row in rows if row["low"] is not None]
     layers = [
-        _floor_lines(floors, looks, x_domain, x, y, to_px),
-        layer(rows).mark_line(strokeWidth=2).encode(x, y, detail="series:N", color=colour(), order="x:Q"),
-        layer(whiskers).mark_rule(strokeWidth=1.5, opacity=0.55).encode(x, alt.Y("low:Q"), y2="high:Q", color=colour()),
+        *_floor_lines(floors, looks, x_domain, x, y, to_px),
+        layer(rows).mark_line(strokeWidth=2).encode(x, y, alt.Detail("series:N"), colour(), alt.Order("x:Q")),
+        layer(whiskers).mark_rule(strokeWidth=1.5, opacity=0.55).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour()),
         _points(rows, x, y),
-        _labels_around(others, looks, x, y, to_px),
+        *_labels_around(others, looks, to_px),
     ]
     best = _best(shown, metric)
     text = (
@@ -100,14 +101,12 @@ def recall_lines(
     shaded = [r for r in rows if r["low"] is not None and r["role"] not in _GREY]
     bands = layer(shaded).mark_area(opacity=0.13, clip=True)
     layers = [
-        bands.encode(x, alt.Y("low:Q"), y2="high:Q", detail="series:N", fill=colour("fill")),
-        layer(rows)
-        .mark_line(strokeWidth=2)
-        .encode(x, y, detail="series:N", color=colour(), strokeDash=dash(), order="x:Q"),
+        bands.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), alt.Detail("series:N"), colour("fill")),
+        layer(rows).mark_line(strokeWidth=2).encode(x, y, alt.Detail("series:N"), colour(), dash(), alt.Order("x:Q")),
         _points(rows, x, y),
     ]
     if named:
-        layers.append(_labels_right(curves, looks, y_domain, extent))
+        layers.extend(_labels_right(curves, looks, y_domain, extent))
     moved = [f"{c.name} from {c.points[0].mean:.4g} to {c.points[-1].mean:.4g}" for c in curves]
     about = f"{metric_title(metric.name)} against {_AXIS_TITLES[axis].lower()}"
     return finish(layers, extent, f"{about}, left to right: {'; '.join(moved)}.")
@@ -151,22 +150,20 @@ def _row(curve: Curve, point: Point, looks: Mapping[str, Look]) -> dict[str, Any
     }
 
 
-def _points(rows: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> alt.Chart:
+def _points(rows: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> Any:
     marks = layer(rows).mark_point(size=58, filled=True, opacity=1, stroke=PAPER, strokeWidth=1)
     return marks.encode(
         x,
         y,
-        fill=colour("fill"),
-        shape=shape(),
-        tooltip=["series:N", "label:N", "x:Q", "y:Q", "low:Q", "high:Q", "videos:Q"],
+        colour("fill"),
+        shape(),
+        tooltip("series:N", "label:N", "x:Q", "y:Q", "low:Q", "high:Q", "videos:Q"),
     )
 
 
-def _labels_around(
-    curves: Sequence[Curve], looks: Mapping[str, Look], x: alt.X, y: alt.Y, to_px: _Pixels
-) -> alt.LayerChart:
+def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _Pixels) -> list[alt.Chart]:
     """Each curve's name beside its last point."""
-    every = [to_px.at(math.log10(p.x), p.mean) for c in curves for p in c.points]
+    every = [at for c in curves for at in _along([to_px.at(math.log10(p.x), p.mean) for p in c.points])]
     anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), c.name) for c in curves]
     placed = around(anchors, every, *to_px.extent)
     rows = [
@@ -176,7 +173,18 @@ def _labels_around(
     return texts(rows)
 
 
-def _labels_right(curves: Sequence[Curve], looks: Mapping[str, Look], y_domain: Sequence[float], extent: Extent) -> Any:
+def _along(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points on a line through these corners, close enough together that no name fits between two."""
+    found = list(corners[:1])
+    for (x0, y0), (x1, y1) in pairwise(corners):
+        steps = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / 8))
+        found += [(x0 + (x1 - x0) * k / steps, y0 + (y1 - y0) * k / steps) for k in range(1, steps + 1)]
+    return found
+
+
+def _labels_right(
+    curves: Sequence[Curve], looks: Mapping[str, Look], y_domain: Sequence[float], extent: Extent
+) -> list[alt.Chart]:
     """Names at the right edge, each at the height of its curve's end, pushed apart."""
     to_px = _Pixels(extent, (0.0, 1.0), y_domain)
     ends = [to_px.at(0.0, c.points[-1].mean)[1] for c in curves]
@@ -189,16 +197,17 @@ def _labels_right(curves: Sequence[Curve], looks: Mapping[str, Look], y_domain: 
 
 def _floor_lines(
     floors: Sequence[Curve], looks: Mapping[str, Look], x_domain: Sequence[float], x: alt.X, y: alt.Y, to_px: _Pixels
-) -> alt.LayerChart:
+) -> list[alt.Chart]:
+    """Lines from each floor's own rate to the right edge, where its name stands."""
     drawn = [(c, p) for c in floors for p in c.points if p.x < x_domain[1]]
     rows = [_row(c, p, looks) | {"x": max(p.x, x_domain[0]), "end": x_domain[1]} for c, p in drawn]
-    heights = spread([to_px.at(0, r["y"])[1] - 8 for r in rows], LINE_PX, 6.0, to_px.extent.height - 6.0)
-    lines = layer(rows).mark_rule(strokeWidth=1.2).encode(x, y, x2="end:Q", color=colour(), strokeDash=dash())
+    heights = spread([to_px.at(0, r["y"])[1] for r in rows], LINE_PX, 4.0, to_px.extent.height - 4.0)
+    lines = layer(rows).mark_rule(strokeWidth=1.2).encode(x, y, alt.X2("end:Q"), colour(), dash())
     names = texts(
-        {"text": r["series"], "px": to_px.at(math.log10(r["x"]), 0)[0] + 4, "py": h, "align": "left", "colour": FAINT}
+        {"text": r["series"], "px": to_px.extent.width + 7, "py": h, "align": "left", "colour": FAINT}
         for r, h in zip(rows, heights, strict=True)
     )
-    return alt.layer(lines, names)
+    return [lines, *names]
 
 
 def _recall_axis(axis: str, xs: Sequence[float]) -> alt.X:
@@ -210,12 +219,19 @@ def _recall_axis(axis: str, xs: Sequence[float]) -> alt.X:
         edges = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
         domain = [0.0, max(xs) * 1.03 or 1.0]
         scale = alt.Scale(type="sqrt", domain=domain, nice=False)  # the bins double, and a moment may be the cut
-        ticks = alt.Axis(values=[e for e in edges if e <= domain[1]], grid=False)
+        ticks = alt.Axis(values=[e for e in edges if e <= domain[1]], format="~g", grid=False)
     else:
         pad = 0.03 * (max(xs) - min(xs)) or 1.0
         domain = [min(xs) - pad, max(xs) + pad]
         scale, ticks = alt.Scale(domain=domain, nice=False), alt.Axis(tickCount=6, grid=False)
     return alt.X("x:Q", title=_AXIS_TITLES[axis], scale=scale, axis=ticks)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 3 and 5 times the powers of ten between the two; only the powers where that would be many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 3, 5) if len(powers) <= 3 else (1, 3) if len(powers) <= 5 else (1,)
+    return [v for p in powers for step in steps if low <= (v := step * 10.0**p) <= high]
 
 
 def _domain(points: Sequence[Point], extra: Sequence[float]) -> list[float]:

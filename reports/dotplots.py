@@ -12,12 +12,12 @@ import altair as alt
 from reports.comparison import Comparison, MetricInfo
 from reports.glossary import metric_title
 from reports.look import FAINT, GRID, PAPER, Look
-from reports.marks import Extent, colour, empty, finish, layer, padded, score_title, shape, texts
+from reports.marks import Extent, colour, empty, finish, layer, padded, score_title, shape, texts, tooltip
 
 
 def dots(comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look], extent: Extent) -> Any:
     """The mean of every system with its interval, best first. Filled dots: the top tie group."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for system in comparison.systems:
         cell, look = comparison.cell(system.name, metric.name), looks[system.name]
         if cell.mean is not None:
@@ -37,11 +37,15 @@ def dots(comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look], 
     layers = [
         layer([r for r in rows if r["low"] is not None])
         .mark_rule(strokeWidth=2)
-        .encode(alt.X("low:Q"), y, x2="high:Q", color=colour()),
+        .encode(alt.X("low:Q"), y, alt.X2("high:Q"), colour()),
         layer(rows)
         .mark_point(size=62, filled=True, opacity=1, strokeWidth=2)
         .encode(
-            x, y, stroke=colour(), fill=alt.Fill("fill:N", scale=None), tooltip=["system:N", "y:Q", "low:Q", "high:Q"]
+            x,
+            y,
+            alt.Stroke("colour:N", scale=None),
+            alt.Fill("fill:N", scale=None),
+            tooltip("system:N", "y:Q", "low:Q", "high:Q"),
         ),
     ]
     about = f"Means on {metric_title(metric.name)} with {comparison.confidence:.0%} intervals over videos, best first: "
@@ -93,24 +97,26 @@ def slices(
     margin = alt.value(-12)
     layers = [
         layer(heads).mark_rule(color=GRID).encode(at, x=alt.value(-100), x2=alt.value(full.width)),
-        layer(heads).mark_text(align="right", baseline="top", dy=10, fontSize=12).encode(at, x=margin, text="name:N"),
+        layer(heads)
+        .mark_text(align="right", baseline="top", dy=10, fontSize=12)
+        .encode(at, alt.Text("name:N"), x=margin),
         layer(heads)
         .mark_text(align="right", baseline="top", dy=26, fontSize=10, color=FAINT)
-        .encode(at, x=margin, text="videos:N"),
+        .encode(at, alt.Text("videos:N"), x=margin),
         layer([r for r in rows if r["low"] is not None])
         .mark_rule(strokeWidth=1.5, opacity=0.55)
-        .encode(alt.X("low:Q"), at, x2="high:Q", color=colour()),
+        .encode(alt.X("low:Q"), at, alt.X2("high:Q"), colour()),
         layer(rows)
         .mark_point(size=46, filled=True, opacity=1, stroke=PAPER, strokeWidth=0.8)
-        .encode(x, at, fill=colour("fill"), shape=shape(), tooltip=["slice:N", "series:N", "y:Q", "low:Q", "high:Q"]),
+        .encode(x, at, colour("fill"), shape(), tooltip("slice:N", "series:N", "y:Q", "low:Q", "high:Q")),
     ]
     if named:
-        layers.append(_slice_names(rows, full))
+        layers.extend(_slice_names(rows, full))
     said = "; ".join(f"{r['slice']}: {r['series']} {r['y']:.4g}" for r in rows)
     return finish(layers, full, f"Means on {metric_title(metric.name)} by slice. {said}.")
 
 
-def _slice_names(rows: Sequence[Mapping[str, Any]], extent: Extent) -> alt.LayerChart:
+def _slice_names(rows: Sequence[Mapping[str, Any]], extent: Extent) -> list[alt.Chart]:
     """The systems' names beside the rows, at the right edge."""
     return texts(
         {"text": r["series"], "px": extent.width + 8, "py": r["at"], "align": "left", "colour": r["colour"]}

@@ -40,7 +40,8 @@ def heat_map(truth: Frame, recalled: Frame) -> Frame:
     ([0, 0, 4], [252, 255, 164])
     """
     error = np.abs(truth.astype(np.int16) - recalled).sum(axis=2, dtype=np.int32)
-    return _heat_table()[np.minimum(error, 3 * FULL_SCALE)]
+    colours: Frame = _heat_table()[np.minimum(error, 3 * FULL_SCALE)]
+    return colours
 
 
 def picture(frame: Frame, alt: str, *, width: int = WIDTH, quality: int = 82) -> Picture:

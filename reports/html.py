@@ -18,7 +18,7 @@ from bench.store import Results, Store
 from reports import charts, dotplots
 from reports.album import Album, Asked
 from reports.compare import compare
-from reports.comparison import Comparison, MetricInfo
+from reports.comparison import MetricInfo
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.frames import FULL_SCALE, HEAT
 from reports.glossary import metric_title
@@ -33,7 +33,7 @@ from reports.verdict import findings, headline
 LIMIT_BYTES = 10_000_000
 WORST = 2  # moments of each memory
 AXES: tuple[Axis, ...] = ("position", "since_cut_s", "motion")
-WIDE, NARROW = Extent(880, 400), Extent(270, 260)  # insides of plots; with their axes 960 and 340 pixels
+WIDE, NARROW, PANEL = Extent(860, 400), Extent(210, 300), Extent(270, 240)  # the insides of plots, in pixels
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -123,7 +123,7 @@ class _Page:
         return {
             "rate": [
                 drawn(charts.rate_quality(rates[first.name], first, found, extent), name)
-                for name, extent in (("rate-wide", WIDE), ("rate-narrow", Extent(NARROW.width, 330)))
+                for name, extent in (("rate-wide", WIDE), ("rate-narrow", NARROW))
             ],
             "rates": [
                 drawn(charts.rate_quality(rates[m.name], m, found, NARROW), f"rate-{i}")
@@ -140,7 +140,7 @@ class _Page:
     def _slices(self, metric: MetricInfo) -> list[Markup]:
         if not self._comparison.slices:
             return []
-        sizes = (("slices-wide", Extent(600, 0), True), ("slices-narrow", Extent(220, 0), False))
+        sizes = (("slices-wide", Extent(680, 0), True), ("slices-narrow", Extent(220, 0), False))
         return [
             drawn(dotplots.slices(self._comparison, metric, self._shown, self._looks, extent, named=named), name)
             for name, extent, named in sizes
@@ -159,7 +159,7 @@ def _small_multiples(curves: dict[Axis, Any], metric: MetricInfo, found: dict[st
     """One small chart an axis, all with the same scale of scores."""
     domain = charts.recall_domain(curves.values(), found)
     return [
-        drawn(charts.recall_lines(c, metric, found, NARROW, y_domain=domain, named=False), f"recall-{axis}")
+        drawn(charts.recall_lines(c, metric, found, PANEL, y_domain=domain, named=False), f"recall-{axis}")
         for axis, c in curves.items()
     ]
 

@@ -71,7 +71,7 @@ def around(
 ) -> list[Placed]:
     """A place beside each mark that covers as little as possible of the others, of `obstacles` (points) and of the
     labels placed before it, and stays inside the plot where it can."""
-    marks = [_Box(x - 5, y - 5, x + 5, y + 5) for x, y in [*obstacles, *((a.x, a.y) for a in anchors)]]
+    marks = [_Box(x - 4, y - 4, x + 4, y + 4) for x, y in [*obstacles, *((a.x, a.y) for a in anchors)]]
     taken: list[_Box] = []
     chosen = []
     for anchor in anchors:

@@ -16,7 +16,7 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 _COLOURS: dict[Role, tuple[str, ...]] = {
     "tested": ("#0072b2", "#d55e00", "#cc79a7", "#56b4e9"),
-    "codec": ("#c98a0c", "#94690f", "#e0b040"),
+    "codec": ("#c98a0c", "#8a5a2b", "#dcb94f"),
     "frames": ("#009e73", "#5dbb98", "#0a7a5c"),
     "floor": ("#6f7a88", "#8c96a3", "#a2abb6"),
     "control": ("#8c96a3", "#a2abb6"),

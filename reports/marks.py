@@ -37,16 +37,18 @@ def dash() -> alt.StrokeDash:
     return alt.StrokeDash("dash:N", scale=None)
 
 
-def texts(rows: Iterable[Mapping[str, Any]]) -> alt.LayerChart:
-    """Text at pixels, with a halo so that it can be read on top of lines."""
-    rows = list(rows)
-    layers = []
-    for align in ("left", "right", "center"):
-        data = layer(r for r in rows if r["align"] == align)
-        here = {"x": alt.X("px:Q", scale=None, axis=None), "y": alt.Y("py:Q", scale=None, axis=None), "text": "text:N"}
-        layers.append(data.mark_text(align=align, stroke=PAPER, strokeWidth=3, strokeJoin="round").encode(**here))
-        layers.append(data.mark_text(align=align, fontWeight="bold").encode(**here, color=colour()))
-    return alt.layer(*layers)
+def texts(rows: Iterable[Mapping[str, Any]]) -> list[alt.Chart]:
+    """Two layers: `text` at the pixels `px` and `py`, aligned by `align`, and below it a halo that keeps lines away."""
+    align = alt.ExprRef("datum.align")
+    at = alt.X("px:Q", scale=None, axis=None), alt.Y("py:Q", scale=None, axis=None), alt.Text("text:N")
+    data = layer(rows)
+    halo = data.mark_text(align=align, stroke=PAPER, strokeWidth=3, strokeJoin="round").encode(*at)
+    return [halo, data.mark_text(align=align, fontWeight="bold").encode(*at, colour())]
+
+
+def tooltip(*fields: str) -> list[alt.Tooltip]:
+    """What a dot says on the board when the pointer is on it."""
+    return [alt.Tooltip(field) for field in fields]
 
 
 def padded(values: Sequence[float]) -> list[float]:
@@ -64,7 +66,7 @@ def score_title(metric: MetricInfo) -> str:
 
 def empty(why: str, extent: Extent) -> Any:
     """A sentence in the place of a chart that has no data."""
-    text = layer([{"text": why}]).mark_text(color=FAINT, fontSize=13).encode(text="text:N")
+    text = layer([{"text": why}]).mark_text(color=FAINT, fontSize=13).encode(alt.Text("text:N"))
     return finish([text], Extent(extent.width, 60), why)
 
 

@@ -84,12 +84,15 @@ def _at_fewer_bytes(results: Results, metric: MetricInfo, system: SystemRow, ran
     rival = cheaper[0]
     pairs = compare(results, baseline=rival.name, systems=[system.name]).differences
     pair = next((d for d in pairs if d.metric == metric.name), None)
+    against = f"{rival.name} ({_rate(rival)}), the best of those that keep no more bytes"
     if pair is None or pair.mean is None or pair.interval is None:
-        return f"{start}; the best that keeps no more is {rival.name} ({_rate(rival)})."
-    against = f"{rival.name}, the best of what keeps no more bytes ({_rate(rival)})"
-    gap = f"{plus_minus(pair.mean, pair.interval, signed=True)}{f' {metric.unit}' if metric.unit else ''}"
-    words = {"better": "is better than", "worse": "is worse than"}.get(pair.verdict, "is not shown to differ from")
-    return f"{start} and {words} {against}: {gap} by pairs of videos, plus being better."
+        return f"{start}; to be compared with {against}."
+    unit = f" {metric.unit}" if metric.unit else ""
+    if pair.verdict not in ("better", "worse"):
+        gap = plus_minus(pair.mean, pair.interval, signed=True)
+        return f"{start} and is not shown to differ from {against}: {gap}{unit}, paired by video, plus being better."
+    gap = plus_minus(abs(pair.mean), pair.interval)
+    return f"{start} and is {pair.verdict} by {gap}{unit}, paired by video, than {against}."
 
 
 def _frontier(comparison: Comparison, metric: MetricInfo, ranked: Sequence[SystemRow]) -> str:
@@ -104,7 +107,7 @@ def _frontier(comparison: Comparison, metric: MetricInfo, ranked: Sequence[Syste
             best = score
     if len(kept) < 2:
         return ""
-    return f"By their means, no cheaper memory beats {_listed([f'{s.name} ({_rate(s)})' for s in kept])}."
+    return f"By their means, nothing cheaper beats {_listed([f'{s.name} ({_rate(s)})' for s in kept])}."
 
 
 def _rate(system: SystemRow) -> str:
