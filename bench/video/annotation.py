@@ -119,7 +119,7 @@ def _notes(row: dict[str | None, str | list[str] | None], where: str) -> Notes:
     return Notes(cell("caption"), tags, cuts)
 
 
-def _rising(cuts: list[int], where: str) -> tuple[int, ...]:
+def _rising(cuts: object, where: str) -> tuple[int, ...]:
     if not isinstance(cuts, list) or not all(isinstance(cut, int) and cut > 0 for cut in cuts):
         raise UsageError(f"{where}: cuts are {cuts!r}", "A cut is the index of a shot's first frame, 1 or more.")
     if any(b <= a for a, b in pairwise(cuts)):

@@ -7,6 +7,7 @@ needed: lost, corrupt or of another version, it is rebuilt.
 
 import json
 import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ class Probed:
             part.write_text(json.dumps({"version": VERSION, "entries": self.entries}), encoding="utf-8")
             part.replace(self.file)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
 
 
 def _stamp(path: Path) -> list[int]:

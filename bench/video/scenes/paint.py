@@ -14,8 +14,8 @@ from jaxtyping import Float, Float32, UInt8
 
 from bench.video.scenes.stage import Frame
 
-Picture = UInt8[np.ndarray, "height width 4"]
-"""Premultiplied RGBA, 0 to 255."""
+Picture = UInt8[np.ndarray, "_ _ 4"]
+"""Premultiplied RGBA, 0 to 255, of any height and width."""
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
@@ -149,8 +149,9 @@ class Canvas:
         self, centre: Point, radii: Point, colour: Colour, opacity: float, *, blur: float = 0.6, inside: bool = True
     ) -> None:
         """A soft ellipse of light or shade. `inside`: only where something was painted before."""
-        cx, cy = centre[0] * OVERSAMPLE, centre[1] * OVERSAMPLE
-        rx, ry = radii[0] * OVERSAMPLE * (1 + blur), radii[1] * OVERSAMPLE * (1 + blur)
+        # plain floats: a NumPy scalar would turn the arithmetic below into float64
+        cx, cy = float(centre[0]) * OVERSAMPLE, float(centre[1]) * OVERSAMPLE
+        rx, ry = float(radii[0]) * OVERSAMPLE * (1 + blur), float(radii[1]) * OVERSAMPLE * (1 + blur)
         x0, x1 = max(int(cx - rx), 0), min(int(cx + rx) + 1, self.pixels.shape[1])
         y0, y1 = max(int(cy - ry), 0), min(int(cy + ry) + 1, self.pixels.shape[0])
         if x0 >= x1 or y0 >= y1:
@@ -158,7 +159,7 @@ class Canvas:
         u = ((np.arange(x0, x1, dtype=np.float32) - cx) / rx) ** 2
         v = ((np.arange(y0, y1, dtype=np.float32) - cy) / ry) ** 2
         edge = np.clip((1 - np.sqrt(u[None, :] + v[:, None])) * (1 + blur) / max(blur, 1e-3) / 2, 0, 1)
-        self.tint(edge * edge * (3 - 2 * edge) * opacity, colour, (x0, y0), inside=inside)
+        self.tint(edge * edge * (3 - 2 * edge) * float(opacity), colour, (x0, y0), inside=inside)
 
     def tint(
         self, amount: Float32[np.ndarray, "h w"], colour: Colour, corner: tuple[int, int], *, inside: bool = True

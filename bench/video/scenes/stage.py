@@ -7,7 +7,7 @@ chunks of any length, and the annotation is computed by the same arithmetic as t
 import zlib
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,7 +17,7 @@ from bench.types import Prompt, Size
 Frame = UInt8[np.ndarray, "height width 3"]
 """One picture: RGB, 0 to 255."""
 
-REFERENCE_HEIGHT = 480  # scenes are composed for 832x480 and scale with the height
+REFERENCE = Size(832, 480)  # what scenes are composed for
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Stage:
 
     @property
     def unit(self) -> float:
-        """Pixels of this stage per pixel of an 832x480 one."""
-        return self.size.height / REFERENCE_HEIGHT
+        """Pixels of this stage per pixel of an 832x480 one: a portrait stage has the smaller things of a narrow one."""
+        return min(self.size.width / REFERENCE.width, self.size.height / REFERENCE.height)
 
     @property
     def seconds(self) -> float:
@@ -130,6 +130,7 @@ class Truth:
         }
 
 
+@runtime_checkable
 class Scene(Protocol):
     """A clip that can be drawn."""
 

@@ -77,6 +77,8 @@ def _stamp(
 ) -> tuple[int, int, int, int]:
     """Writes `text` centred at `at` and says where: x, y, width, height."""
     ink = lettered(text, *style)
+    if ink.shape[1] > picture.shape[1]:  # a tiny or narrow stage
+        ink = cv2.resize(ink, (picture.shape[1], ink.shape[0]), interpolation=cv2.INTER_AREA)
     x = min(max(round(at[0] - ink.shape[1] / 2), 0), picture.shape[1] - ink.shape[1])
     y = round(at[1] - ink.shape[0] / 2)
     over(picture[y : y + ink.shape[0], x : x + ink.shape[1]], ink)
