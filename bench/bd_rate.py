@@ -84,7 +84,7 @@ def bjontegaard(
     if min(len(baseline.rates), len(candidate.rates)) < 2:
         nothing = Gap(None, None, None, "a curve needs at least two settings")
         return Bjontegaard(nothing, nothing, videos, notes)
-    weights = np.vstack([np.full(videos, 1 / videos), video_weights(videos, resamples, seed)])
+    weights = video_weights(videos, resamples, seed)
     base = _front(baseline, weights)
     test = _front(candidate, weights)
     if not (base[2][0].all() and test[2][0].all()):
@@ -112,10 +112,11 @@ def _count_notes(baseline: RateSweep, candidate: RateSweep) -> tuple[str, ...]:
     return (f"only {fewest} settings on a curve, four are usual",) if fewest < CLASSICAL_POINTS else ()
 
 
-def _front(sweep: RateSweep, weights: Float64[np.ndarray, "resample video"]) -> tuple[Points, Points, Kept]:
-    """Per resample: log rate and quality in order of rate, and which points are better than all cheaper ones."""
-    rate = np.log(weights @ sweep.rates.T)
-    quality = weights @ sweep.qualities.T
+def _front(sweep: RateSweep, weights: Float64[np.ndarray, "draw video"]) -> tuple[Points, Points, Kept]:
+    """The measured means first, then per resample: log rate and quality in order of rate, and which points are better
+    than all cheaper ones."""
+    rate, quality = (np.vstack([a.mean(axis=1), weights @ a.T]) for a in (sweep.rates, sweep.qualities))
+    rate = np.log(rate)
     order = np.lexsort((-quality, rate), axis=-1)
     rate, quality = np.take_along_axis(rate, order, -1), np.take_along_axis(quality, order, -1)
     best_before = np.maximum.accumulate(quality, axis=1)[:, :-1]

@@ -64,7 +64,7 @@ def compare(
         cells=cells,
         differences=differences,
         bd=bd,
-        slices=_slices(scores, baseline, confidence, seed),
+        slices=_slices(scores, baseline, confidence),
         failures=_failures(results, plan),
         warnings=_warnings(results, plan, cells, differences),
     )
@@ -116,9 +116,10 @@ def _ranks(scores: CaseScores, alpha: float) -> dict[tuple[int, int], Ranks]:
 
 
 def _differences(
-    scores: CaseScores, baseline: str, cases: np.ndarray, confidence: float, seed: int
+    scores: CaseScores, baseline: str, cases: np.ndarray, confidence: float, seed: int | None
 ) -> tuple[Difference, ...]:
-    """Every other system against the baseline, on every metric with a direction, over the marked cases."""
+    """Every other system against the baseline, on every metric with a direction, over the marked cases. Without a seed,
+    the sign-flip test is not made."""
     plan = scores.plan
     base = plan.systems.index(baseline)
     others = [s for s in range(len(plan.systems)) if s != base]
@@ -131,7 +132,7 @@ def _differences(
     both = (~np.isnan(gaps)).sum(axis=-1)
     by_video = per_video(gaps, plan)
     test = t_test(by_video, confidence)
-    flips = sign_flip_p(by_video, seed)
+    flips = np.full(test.p.shape, np.nan) if seed is None else sign_flip_p(by_video, seed)
     adjusted = holm(test.p.reshape(-1)).reshape(test.p.shape)
     rows = []
     for i, s in enumerate(others):
@@ -170,12 +171,12 @@ def _verdict(mean: float | None, p: float | None, alpha: float) -> Verdict:
 
 def _note(p: float | None, p_sign_flip: float, alpha: float) -> str:
     """The two tests assume different things; where they part, few or odd videos decide."""
-    if p is None or (p <= alpha) == (p_sign_flip <= alpha):
+    if p is None or np.isnan(p_sign_flip) or (p <= alpha) == (p_sign_flip <= alpha):
         return ""
     return f"the sign-flip test disagrees (p = {p_sign_flip:.3f})"
 
 
-def _slices(scores: CaseScores, baseline: str | None, confidence: float, seed: int) -> tuple[Slice, ...]:
+def _slices(scores: CaseScores, baseline: str | None, confidence: float) -> tuple[Slice, ...]:
     """By tag, and by length of history where there are several."""
     plan = scores.plan
     marks = {f"tag {tag}": np.array([tag in own for own in plan.tags]) for tag in sorted(frozenset().union(*plan.tags))}
@@ -187,7 +188,7 @@ def _slices(scores: CaseScores, baseline: str | None, confidence: float, seed: i
             name=name,
             videos=len(np.unique(plan.video_of[cases])),
             cells=_cells(scores, cases, {}, confidence),
-            differences=() if baseline is None else _differences(scores, baseline, cases, confidence, seed),
+            differences=() if baseline is None else _differences(scores, baseline, cases, confidence, None),
         )
         for name, cases in marks.items()
         if not cases.all()

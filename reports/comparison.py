@@ -115,7 +115,7 @@ class BDRow:
 class Slice:
     """Scores and, where there is a baseline, differences on the cases with one tag or of one history length.
 
-    To look at, not to conclude from: no ranks, and p is not corrected for the number of slices.
+    To look at, not to conclude from: no ranks, no sign-flip tests, and p is not corrected for the number of slices.
     """
 
     name: str
