@@ -19,7 +19,7 @@ PER_PAGE = 10
 
 @dataclass(frozen=True)
 class Listed:
-    """One case of the list. `b` and `lead` (A less B, + is better for A) are None without a second system."""
+    """One case of the list. `lead` is A less B, with + for better. `b` and `lead` are None without a second system."""
 
     case: str
     video: str
@@ -37,11 +37,12 @@ def listed(scores: CaseScores, metric: str, a: str, b: str | None) -> list[Liste
     first = plan.systems.index(a)
     own = scores.means[m, first]
     other = gap = np.full(len(plan.cases), np.nan)
-    order = (plan.metrics[m].sign or 1) * own
+    sign = plan.metrics[m].sign
+    order = (sign or 1) * own
     if b is not None:
         second = plan.systems.index(b)
         other = scores.means[m, second]
-        order = gap = scores.differences(m, [first], second)[0]
+        order = gap = scores.differences(m, [first], second)[0] if sign else own - other
 
     def place(case: int) -> tuple[bool, float, int]:
         return not math.isnan(own[case]), math.inf if math.isnan(order[case]) else order[case], case

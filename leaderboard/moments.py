@@ -64,10 +64,8 @@ def _line(view: View, number: int, moment: dict[str, Any] | None, systems: Seque
 
 def _pictures(pictures: Strip, number: int, systems: int) -> None:
     tiles = [("truth", pictures.truth[number])]
-    for i in range(systems):
-        recalled, errors = pictures.recalled[i], pictures.errors[i]
-        if recalled is not None and errors is not None:
-            tiles += [(LETTERS[i], recalled[number]), (f"error of {LETTERS[i]}", errors[number])]
-    with st.grid(2 * systems + 1, min_column_width=130, gap="xsmall"):
+    for what, answers in (("{}", pictures.recalled), ("error of {}", pictures.errors)):
+        tiles += [(what.format(LETTERS[i]), answer[number]) for i, answer in enumerate(answers) if answer is not None]
+    with st.grid(2 * systems + 1, min_column_width=90, gap="xsmall"):
         for label, jpeg in tiles:
             st.image(jpeg, caption=label, width="stretch", alt=f"{label}, moment {number + 1}")

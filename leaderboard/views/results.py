@@ -31,7 +31,6 @@ st.dataframe(
     hide_index=True,
     height="content",
     placeholder="–",
-    key="table",
     alt=f"{len(rows)} systems by {table.title(metric)}, best first.",
 )
 st.caption(
@@ -64,7 +63,6 @@ if comparison.failures:
             for group in comparison.failures
         ],
         hide_index=True,
-        key="failures",
         column_config={"What happened": st.column_config.TextColumn(width="large")},
         alt="What failed, with the cases it failed on.",
     )
