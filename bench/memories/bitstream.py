@@ -3,10 +3,8 @@
 The stream is raw (Annex B for H.264 and HEVC, OBUs with temporal delimiters for AV1): no container, so the bytes
 are the codec's own.
 
-The same frames must give the same bytes, so encoders run on one thread, and x264 without its AVX-512 code, which
-reads memory that nobody wrote: with it, 24 frames of 416x240 became 14,712 or 15,860 bytes depending on what the
-heap held. x265 writes beyond its buffers for frames narrower than 60 pixels and takes the process down, so small
-frames are padded. (Both measured with PyAV 18.1.0.)
+The same frames must give the same bytes, so encoders run on one thread (and see bench/video/encoders.py). x265 writes
+beyond its buffers for frames narrower than 60 pixels and takes the process down, so small frames are padded.
 
 The banner in which x264 and x265 describe themselves is left out: it says nothing about the video and weighs up to
 700 bytes, which matters at low rates.
@@ -23,7 +21,6 @@ from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 import av
-import cv2
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
@@ -33,6 +30,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from bench.errors import KeepframeError, UnavailableError
 from bench.memories.picture import Picture
 from bench.types import Size
+from bench.video.encoders import X264_PARAMS, X265_PARAMS
 
 CodecName: TypeAlias = Literal["h264", "hevc", "av1"]
 
@@ -41,13 +39,6 @@ SCALING = (
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
 ONE_KEYFRAME = 1_000_000  # the longest distance between keyframes: recall decodes from the start, seeking is not needed
-
-# Our conversion puts chroma in the middle of its four pixels. Unless the stream says so, decoders assume the left
-# edge for H.264 and HEVC, which costs up to 11 dB on colourful detail; AV1 decoders assume nothing.
-CHROMA_IN_THE_MIDDLE = "chromaloc=1"
-# asked for only where it exists: x264 runs what it is told to run, and knows the name on x86 only
-CPU_AVX2 = 11  # OpenCV's number for it (CV_CPU_AVX2)
-WITHOUT_AVX512 = ":asm=avx2" if cv2.checkHardwareSupport(CPU_AVX2) else ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ RECIPES: dict[CodecName, Recipe] = {
         "libx264",
         "h264",
         2,
-        {"preset": "fast", "x264-params": CHROMA_IN_THE_MIDDLE + WITHOUT_AVX512},
+        {"preset": "fast", "x264-params": X264_PARAMS},
         strip="filter_units=remove_types=6",
     ),
     "hevc": Recipe(
@@ -75,7 +66,7 @@ RECIPES: dict[CodecName, Recipe] = {
         64,
         {
             "preset": "superfast",
-            "x265-params": f"{CHROMA_IN_THE_MIDDLE}:info=0:pools=none:frame-threads=1:log-level=none",
+            "x265-params": f"{X265_PARAMS}:info=0:pools=none:frame-threads=1",
         },
     ),
     "av1": Recipe("libsvtav1", "obu", 64, {"preset": "9", "svtav1-params": "rc=1:lp=1"}),

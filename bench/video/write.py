@@ -21,6 +21,7 @@ from jaxtyping import UInt8
 from bench.digest import digest_bytes
 from bench.errors import UnavailableError, UsageError, VideoError
 from bench.types import Frames, Size
+from bench.video.encoders import X264_PARAMS, X265_PARAMS
 
 Codec = Literal["libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1"]
 
@@ -141,8 +142,8 @@ def _options(codec: Codec, crf: int | None, size: Size) -> dict[str, str]:
     slices = {"level": "3", "slices": "4"} if min(size) > 1 else {"level": "1"}  # slices carry the checksums
     quality = {} if codec == "ffv1" else {"crf": str(_CRF[codec] if crf is None else crf)}
     own: dict[str, dict[str, str]] = {
-        "libx264": {"preset": "medium"},
-        "libx265": {"preset": "medium", "x265-params": "log-level=none"},
+        "libx264": {"preset": "veryfast", "x264-params": X264_PARAMS},
+        "libx265": {"preset": "medium", "x265-params": X265_PARAMS},
         "libvpx-vp9": {"b": "0", "cpu-used": "4"},
         "libsvtav1": {"preset": "8"},
         "ffv1": {"g": "1", "coder": "0", **slices},  # Golomb-Rice: fastest, 10 % larger
