@@ -105,7 +105,7 @@ def _measure(
     store = Store.existing(root)
     results = store.results(outcome.plan.key)
     page = _report(store, outcome, results)
-    _show(results, None)
+    _show(results)
     out.print(f"{_sentence(outcome, results)}\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
@@ -158,11 +158,14 @@ def report_path(store: Store, key: str) -> Path:
     return store.root / "runs" / key / "report.html"
 
 
-def _show(results: Results, baseline: str | None) -> None:
+def _show(results: Results) -> None:
+    """Scores, costs and failures; slices and differences are for the report and for `keepframe compare`."""
+    from dataclasses import replace
+
     from reports.compare import compare as compare_systems
     from reports.formats import print_comparison
 
-    print_comparison(compare_systems(results, baseline=baseline), out)
+    print_comparison(replace(compare_systems(results), slices=()), out)
 
 
 def compare(

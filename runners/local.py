@@ -23,7 +23,6 @@ from bench.store import Store
 from runners.plan import Task
 from runners.work import Rows, work
 
-
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KEEPFRAME_METRIC_THREADS")
 
 
