@@ -13,17 +13,16 @@ APP = Path(leaderboard.__file__).with_name("app.py")
 Open = Callable[..., AppTest]
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """`opened(root, page="cases", metric="ssim")`: the page after one run, with these query parameters."""
+def opener(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """A function: `opened(root, "cases", metric="ssim")` is the page after one run, with these query parameters."""
 
-    def run(root: Path, page: str = "results", **parameters: Any) -> AppTest:
+    def run(root: Path, view: str = "results", **parameters: Any) -> AppTest:
         monkeypatch.setenv("KEEPFRAME_STORE", str(root))
         app = AppTest.from_file(APP, default_timeout=60)
         app.query_params.update(parameters)
         app.run()
-        if page != "results":
-            app.switch_page(f"views/{page}.py").run()
+        if view != "results":
+            app.switch_page(f"views/{view}.py").run()
         assert not app.exception, app.exception
         return app
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from bench.store import Store
 from leaderboard.progress import Progress, remark
 from reports.compare import compare
-from tests.unit.board import Open, opened, said, table  # noqa: F401
+from tests.unit.board import Open, opener, said, table
 from tests.unit.store_factory import SYSTEMS, renamed, synthetic_store
 
 FEW = (SYSTEMS[1], SYSTEMS[3], SYSTEMS[4], SYSTEMS[-1])
@@ -20,6 +20,11 @@ HOSTILE = (
     "=1+1 **b** $x$ :red[y] `c`",
     "<img src=https://evil.example/y.png onerror=alert(1)>",
 )
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
+    return opener(monkeypatch)
 
 
 @pytest.fixture(scope="module")
