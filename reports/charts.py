@@ -16,7 +16,7 @@ import altair as alt
 from reports.comparison import MetricInfo
 from reports.curves import Curve, Point
 from reports.glossary import metric_title
-from reports.labels import LINE_PX, Anchor, around, spread
+from reports.labels import LINE_PX, Anchor, around, shortened, spread
 from reports.look import FAINT, PAPER, Look
 from reports.marks import Extent, colour, dash, empty, finish, layer, padded, score_title, shape, texts, tooltip
 
@@ -45,7 +45,8 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
         return empty("No system has both a score and a rate yet.", extent)
     low_x, high_x = math.log10(min(p.x for p in shown)), math.log10(max(p.x for p in shown))
     room = max(0.2, 0.18 * (high_x - low_x))  # in decades; names stand to the right of points
-    x_domain = [10 ** (low_x - room / 2), 10 ** (high_x + room)]
+    missing = max(0.0, 1.0 - (high_x - low_x + 1.5 * room)) / 2  # a plot of less than a decade has no ticks to read
+    x_domain = [10 ** (low_x - room / 2 - missing), 10 ** (high_x + room + missing)]
     y_domain = _domain(
         [p for c in curves for p in c.points if c not in floors], [p.mean for c in floors for p in c.points]
     )
@@ -53,7 +54,7 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
         "x:Q",
         title="Bytes kept per second of video (log scale)",
         scale=alt.Scale(type="log", domain=x_domain, nice=False),
-        axis=alt.Axis(labelExpr=_BYTES, values=_log_ticks(*x_domain)),
+        axis=alt.Axis(labelExpr=_BYTES, values=_log_ticks(*x_domain), labelOverlap="greedy", labelSeparation=8),
     )
     y = alt.Y("y:Q", title=score_title(metric), scale=alt.Scale(domain=y_domain, nice=False, zero=False))
     to_px = _Pixels(extent, [math.log10(v) for v in x_domain], y_domain)
@@ -164,10 +165,10 @@ def _points(rows: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> Any:
 def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _Pixels) -> list[alt.Chart]:
     """Each curve's name beside its last point."""
     every = [at for c in curves for at in _along([to_px.at(math.log10(p.x), p.mean) for p in c.points])]
-    anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), c.name) for c in curves]
+    anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), shortened(c.name)) for c in curves]
     placed = around(anchors, every, *to_px.extent)
     rows = [
-        {"text": c.name, "px": p.x, "py": p.y, "align": p.align, "colour": looks[c.name].colour}
+        {"text": shortened(c.name), "px": p.x, "py": p.y, "align": p.align, "colour": looks[c.name].colour}
         for c, p in zip(curves, placed, strict=True)
     ]
     return texts(rows)
@@ -190,7 +191,7 @@ def _labels_right(
     ends = [to_px.at(0.0, c.points[-1].mean)[1] for c in curves]
     heights = spread(ends, LINE_PX, 4.0, extent.height - 4.0)
     return texts(
-        {"text": c.name, "px": extent.width + 8, "py": h, "align": "left", "colour": looks[c.name].colour}
+        {"text": shortened(c.name), "px": extent.width + 8, "py": h, "align": "left", "colour": looks[c.name].colour}
         for c, h in zip(curves, heights, strict=True)
     )
 
@@ -204,7 +205,7 @@ def _floor_lines(
     heights = spread([to_px.at(0, r["y"])[1] for r in rows], LINE_PX, 4.0, to_px.extent.height - 4.0)
     lines = layer(rows).mark_rule(strokeWidth=1.2).encode(x, y, alt.X2("end:Q"), colour(), dash())
     names = texts(
-        {"text": r["series"], "px": to_px.extent.width + 7, "py": h, "align": "left", "colour": FAINT}
+        {"text": shortened(r["series"]), "px": to_px.extent.width + 7, "py": h, "align": "left", "colour": FAINT}
         for r, h in zip(rows, heights, strict=True)
     )
     return [lines, *names]
@@ -228,10 +229,15 @@ def _recall_axis(axis: str, xs: Sequence[float]) -> alt.X:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 3 and 5 times the powers of ten between the two; only the powers where that would be many."""
+    """At least three round values between the two (which are a decade apart): as few multiples of powers of ten as it
+    takes."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 3, 5) if len(powers) <= 3 else (1, 3) if len(powers) <= 5 else (1,)
-    return [v for p in powers for step in steps if low <= (v := step * 10.0**p) <= high]
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 3, 5)):
+        ticks = [v for p in powers for step in steps if low <= (v := step * 10.0**p) <= high]
+        if len(ticks) >= 3:
+            break
+    return ticks
 
 
 def _domain(points: Sequence[Point], extra: Sequence[float]) -> list[float]:

@@ -11,6 +11,7 @@ import altair as alt
 
 from reports.comparison import Comparison, MetricInfo
 from reports.glossary import metric_title
+from reports.labels import shortened
 from reports.look import FAINT, GRID, PAPER, Look
 from reports.marks import Extent, colour, empty, finish, layer, padded, score_title, shape, texts, tooltip
 
@@ -119,7 +120,7 @@ def slices(
 def _slice_names(rows: Sequence[Mapping[str, Any]], extent: Extent) -> list[alt.Chart]:
     """The systems' names beside the rows, at the right edge."""
     return texts(
-        {"text": r["series"], "px": extent.width + 8, "py": r["at"], "align": "left", "colour": r["colour"]}
+        {"text": shortened(r["series"]), "px": extent.width + 8, "py": r["at"], "align": "left", "colour": r["colour"]}
         for r in rows
     )
 

@@ -24,7 +24,7 @@ from reports.frames import FULL_SCALE, HEAT
 from reports.glossary import metric_title
 from reports.look import Look, looks
 from reports.marks import Extent
-from reports.page import facts, metrics_explained, provenance, scored_metrics, systems_explained, table
+from reports.page import facts, failures, metrics_explained, provenance, scored_metrics, systems_explained, table
 from reports.progress import progress
 from reports.selection import common_rate, representatives
 from reports.svg import drawn
@@ -88,6 +88,9 @@ class _Page:
         results, comparison, first = self._results, self._comparison, self._first
         state = progress(results)
         rate = common_rate(comparison.systems, self._looks)
+        scored = {m.name for m in self._metrics}
+        unavailable = {n: why for n, why in (results.run.get("unavailable") or {}).items() if n not in scored}
+        known = tuple(f"{name} is unavailable" for name in unavailable)  # said below the table
         return {
             "run": results.run,
             "key": results.key,
@@ -96,14 +99,18 @@ class _Page:
             "progress": state,
             "comparison": comparison,
             "facts": facts(results, comparison, state.moments),
+            "failures": failures(comparison),
             "table": table(comparison, self._looks),
             "metric": first,
             "looks": self._looks,
             "shown": self._shown,
             "common_kbps": rate * 8 / 1000 if rate else None,
             "kbps": {s.name: s.costs.kbit_per_s for s in comparison.systems},
-            "unavailable": results.run.get("unavailable") or {},
-            "warnings": [*(results.run.get("warnings") or ()), *comparison.warnings],
+            "unavailable": unavailable,
+            "warnings": [
+                *(results.run.get("warnings") or ()),
+                *(line for line in comparison.warnings if not line.startswith(known)),
+            ],
             "systems_explained": systems_explained(results.run.get("spec") or {}),
             "metrics_explained": metrics_explained(comparison),
             "provenance": provenance(results),

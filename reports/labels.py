@@ -10,6 +10,21 @@ from typing import Literal, NamedTuple
 CHARACTER_PX, LINE_PX = 6.0, 13.0  # of the charts' bold 11 px sans serif
 
 
+LONGEST = 34  # characters of a name in a chart
+
+
+def shortened(name: str) -> str:
+    """The name with its middle left out when it is longer than a chart has room for: sweeps differ at their ends.
+
+    >>> shortened("a-name-that-nobody-should-have-given-to-any-system 25")
+    'a-name-that-nobo…-to-any-system 25'
+    """
+    if len(name) <= LONGEST:
+        return name
+    tail = (LONGEST - 1) // 2 + 1
+    return f"{name[: LONGEST - 1 - tail]}…{name[-tail:]}"
+
+
 class Anchor(NamedTuple):
     """What a label belongs to: a mark at (x, y), and its text."""
 

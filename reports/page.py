@@ -49,6 +49,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """One reason, and the memories and cases that it hit. `metric` is empty when a whole answer was lost."""
+
+    stage: str
+    error: str
+    message: str
+    metric: str
+    systems: tuple[str, ...]
+    cases: tuple[str, ...]
+    everywhere: bool  # every memory of the run
+
+
+@dataclass(frozen=True)
 class Named:
     """A name and what it means; `extra` is small print."""
 
@@ -80,7 +93,7 @@ def table(comparison: Comparison, looks: Mapping[str, Look]) -> Table:
                 name=system.name,
                 role=ROLES[looks[system.name].role],
                 look=looks[system.name],
-                scores=tuple(ScoreCell(plus_minus(c.mean, c.interval), ranks(c), c.top) for c in cells),
+                scores=tuple(_score_cell(c, comparison) for c in cells),
                 coverage=f"{done}/{planned}",
                 whole=done == planned,
                 costs=tuple(column[2][i] for column in columns),
@@ -153,6 +166,27 @@ def provenance(results: Results) -> dict[str, Any]:
         "packages": sorted((here.get("packages") or {}).items()),
         "spec": spec_text(_without_folders(spec)),
     }
+
+
+def failures(comparison: Comparison) -> list[Failed]:
+    """What went wrong, each reason once: a broken video fails for every memory, and one row says so."""
+    groups: dict[tuple[str, str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for group in comparison.failures:
+        reason = (group.stage, group.error, group.message, metric_title(group.metric) if group.metric else "")
+        systems, cases = groups.setdefault(reason, ({}, {}))
+        systems[group.system] = None
+        cases |= dict.fromkeys(group.cases)
+    return [
+        Failed(stage, error, message, metric, tuple(systems), tuple(cases), len(systems) == len(comparison.systems))
+        for (stage, error, message, metric), (systems, cases) in groups.items()
+    ]
+
+
+def _score_cell(cell: Cell, comparison: Comparison) -> ScoreCell:
+    text = plus_minus(cell.mean, cell.interval)
+    if comparison.videos < 2:  # without a second video nothing is shown about anything
+        return ScoreCell(text, MISSING, top=False)
+    return ScoreCell(text, ranks(cell), cell.top)
 
 
 def _coverage(cells: list[Cell], comparison: Comparison, system: str) -> tuple[int, int]:

@@ -21,7 +21,9 @@ def drawn(chart: Any, name: str) -> Markup:
 
     spec = chart.to_dict(validate=False)  # the tests validate; here it would double the time
     svg = vl_convert.vegalite_to_svg(spec)
-    svg = _IDENTIFIER.sub(rf"\g<1>{name}-\g<2>", svg)
+    # the renderer counts on from drawing to drawing: numbered anew, equal charts are equal text
+    numbers: dict[str, int] = {}
+    svg = _IDENTIFIER.sub(lambda m: f"{m[1]}{name}-{numbers.setdefault(m[2], len(numbers))}", svg)
     head, _, body = svg.partition(">")
     width, height = (re.search(rf'\b{side}="([\d.]+)"', head) for side in ("width", "height"))
     assert width is not None and height is not None, head

@@ -22,7 +22,7 @@ def headline(comparison: Comparison, metric: MetricInfo | None) -> str:
     ranked = _ranked(comparison, metric)
     best = ranked[0]
     cell = comparison.cell(best.name, metric.name)
-    score = f"{plus_minus(cell.mean, cell.interval)}{f' {metric.unit}' if metric.unit else ''}"
+    score = _with_unit(plus_minus(cell.mean, cell.interval), metric)
     if len(ranked) == 1:
         return f"{best.name} recalls with a {metric_title(metric.name)} of {score}."
     ties = [s.name for s in ranked[1:] if comparison.cell(s.name, metric.name).top]
@@ -61,7 +61,7 @@ def _on_floors(
         return ""
     floor = floors[0]
     cell = comparison.cell(floor.name, metric.name)
-    start = f"The strongest floor, {floor.name}, scores {plus_minus(cell.mean, cell.interval)}"
+    start = f"The strongest floor, {floor.name}, scores {_with_unit(plus_minus(cell.mean, cell.interval), metric)}"
     if cell.interval is None:
         return f"{start}."
     pairs = compare(results, baseline=floor.name, systems=[s.name for s in others]).differences
@@ -87,12 +87,11 @@ def _at_fewer_bytes(results: Results, metric: MetricInfo, system: SystemRow, ran
     against = f"{rival.name} ({_rate(rival)}), the best of those that keep no more bytes"
     if pair is None or pair.mean is None or pair.interval is None:
         return f"{start}; to be compared with {against}."
-    unit = f" {metric.unit}" if metric.unit else ""
     if pair.verdict not in ("better", "worse"):
-        gap = plus_minus(pair.mean, pair.interval, signed=True)
-        return f"{start} and is not shown to differ from {against}: {gap}{unit}, paired by video, plus being better."
-    gap = plus_minus(abs(pair.mean), pair.interval)
-    return f"{start} and is {pair.verdict} by {gap}{unit}, paired by video, than {against}."
+        gap = _with_unit(plus_minus(pair.mean, pair.interval, signed=True), metric)
+        return f"{start} and is not shown to differ from {against}: {gap}, paired by video, plus being better."
+    gap = _with_unit(plus_minus(abs(pair.mean), pair.interval), metric)
+    return f"{start} and is {pair.verdict} by {gap}, paired by video, than {against}."
 
 
 def _frontier(comparison: Comparison, metric: MetricInfo, ranked: Sequence[SystemRow]) -> str:
@@ -108,6 +107,10 @@ def _frontier(comparison: Comparison, metric: MetricInfo, ranked: Sequence[Syste
     if len(kept) < 2:
         return ""
     return f"By their means, nothing cheaper beats {_listed([f'{s.name} ({_rate(s)})' for s in kept])}."
+
+
+def _with_unit(score: str, metric: MetricInfo) -> str:
+    return f"{score} {metric.unit}" if metric.unit else score
 
 
 def _rate(system: SystemRow) -> str:
