@@ -46,7 +46,7 @@ def main() -> None:
     """Run the command line and exit with the verb's code."""
     try:
         application = app()
-        code = application(result_action="return_value")
+        code = application(sys.argv[1:], result_action="return_value")
     except KeepframeError as error:
         print(f"keepframe: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

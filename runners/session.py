@@ -67,7 +67,9 @@ def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, rep
 def _footage(spec: RunSpec, root: Path, report: Report) -> Footage:
     cache = root / "cache" / "clips.json"
     if spec.footage.path is not None:
-        return load(Path(spec.footage.path), cache=cache, progress=lambda d, t, name: report("probe", d, t, name))
+        return load(
+            Path(spec.footage.path), cache=cache, progress=lambda done, total, name: report("probe", done, total, name)
+        )
     from bench.video.procedural import write_set
 
     assert spec.footage.procedural is not None
@@ -77,7 +79,7 @@ def _footage(spec: RunSpec, root: Path, report: Report) -> Footage:
         kinds=spec.footage.procedural,
         seeds=range(spec.footage.seeds),
         seconds=spec.footage.seconds,
-        progress=lambda d, t, name: report("render", d, t, name),
+        progress=lambda done, total, clip: report("render", done, total, clip.stem),
     )
     return load(folder, cache=cache)
 

@@ -29,6 +29,14 @@ def quickstart_spec() -> str:
     return files("runners").joinpath("quickstart.toml").read_text(encoding="utf-8")
 
 
+STATUS = """
+SELECT (SELECT count(*) FROM planned), (SELECT count(DISTINCT "group") FROM planned),
+       (SELECT count(DISTINCT "system") FROM planned),
+       (SELECT count(*) FROM (SELECT DISTINCT prediction_key, metric FROM scores)),
+       (SELECT count(*) FROM failures)
+"""
+
+
 def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
     """List the runs of a store, the latest last, and how complete each is.
 
@@ -43,12 +51,7 @@ def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
     found = []
     for run in opened.runs():
         con = opened.connect(run["key"])
-        planned, videos, systems = (
-            con.sql('SELECT count(*), count(DISTINCT "group"), count(DISTINCT "system") FROM planned').fetchone()
-            or (0,) * 3
-        )
-        done = len(con.sql("SELECT DISTINCT prediction_key, metric FROM scores").fetchall())
-        failed = (con.sql("SELECT count(*) FROM failures").fetchone() or (0,))[0]
+        planned, videos, systems, done, failed = con.execute(STATUS).fetchall()[0]
         command = run["sessions"][-1]["command"]
         table.add_row(run["key"][:8], run["name"], str(videos), str(systems), f"{done}/{planned}", str(failed), command)
         found.append({"key": run["key"], "name": run["name"], "scores": done, "planned": planned, "failures": failed})

@@ -95,12 +95,17 @@ def _videos(folder: Path) -> dict[str, Path]:
         raise UsageError(f"{folder}: no such file or folder", "Check the path; it is relative to where you run this.")
     found: dict[str, Path] = {}
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_store(Path(parent, name))]
         for name in files:
             path = Path(parent, name)
             if not name.startswith(".") and path.suffix.lower() in EXTENSIONS:
                 found[path.relative_to(folder).as_posix()] = path
     return found
+
+
+def _is_store(folder: Path) -> bool:
+    """A result folder among the videos: what it holds are our own predictions."""
+    return (folder / "store.json").is_file()
 
 
 def _item(name: str, path: Path, listed: Notes | None, known: Probed) -> Item:

@@ -64,8 +64,13 @@ sweep = {{ bitrate_kbps = [50, 200] }}
 """
 
 
+@pytest.fixture(scope="session")
+def spec_text(videos: Path) -> str:
+    return SPEC.format(videos=videos)
+
+
 @pytest.fixture
-def spec_file(videos: Path, tmp_path: Path) -> Path:
+def spec_file(spec_text: str, tmp_path: Path) -> Path:
     path = tmp_path / "spec.toml"
-    path.write_text(SPEC.format(videos=videos), encoding="utf-8")
+    path.write_text(spec_text, encoding="utf-8")
     return path
