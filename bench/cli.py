@@ -5,9 +5,13 @@ comparable. Specs are parsed in bench/spec.py and nowhere here.
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from bench import __version__
 from bench.errors import KeepframeError
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 HELP = """Measure video memory: how much of a video survives when it is squeezed into a short context.
 
@@ -32,7 +36,7 @@ VERBS = {
 }
 
 
-def app():  # type: ignore[no-untyped-def]  # cyclopts is imported late
+def app() -> "App":
     """The cyclopts application."""
     from cyclopts import App
 

@@ -220,7 +220,7 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _known(loc: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = RunSpec
-    tables = {"footage": Footage, "decode": Decode, "suite": SuiteRef, "systems": System}
+    tables: dict[str, type[BaseModel]] = {"footage": Footage, "decode": Decode, "suite": SuiteRef, "systems": System}
     if len(loc) > 1:
         model = tables.get(str(loc[0]), RunSpec)
     extra = ["sweep"] if model is System else []

@@ -263,7 +263,8 @@ class Store:
         """Rows of one table whose first column is among `keys`."""
         first = TABLES[table].names[0]
         wanted = pa.array(list(keys), pa.string())
-        return self._dataset(table).to_table(filter=ds.field(first).isin(wanted)).to_pylist()
+        rows: list[dict[str, Any]] = self._dataset(table).to_table(filter=ds.field(first).isin(wanted)).to_pylist()
+        return rows
 
     def connect(self, key: str) -> "duckdb.DuckDBPyConnection":
         """A DuckDB connection, in memory and without file access, with one run as views:
@@ -329,7 +330,8 @@ def _unique() -> str:
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 _VIEWS = """
