@@ -36,8 +36,14 @@ def stream(
 
     Raises `VideoError` naming file and frame if data is damaged; chunks before it have been handed out.
 
-    >>> for frames in stream(clip, range(0, 96, 2), size=Size(64, 64)):  # doctest: +SKIP
-    ...     encoder.write(frames)
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bench.video.clip import probe
+    >>> from bench.video.stamped import write_stamped
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clip = probe(write_stamped(Path(folder) / "a.mp4", "h264-bframes"))
+    ...     [frames.shape for frames in stream(clip, range(0, 96, 2), size=Size(64, 64))]
+    [(32, 64, 64, 3), (16, 64, 64, 3)]
     """
     wanted = range(clip.frames) if indices is None else indices
     check_indices(clip, wanted)
@@ -69,8 +75,14 @@ def read_frames(clip: Clip, indices: Sequence[int], *, size: Size | None = None,
 
     Bit for bit what `stream` gives. Raises `VideoError` if data is damaged or a number is not in the clip.
 
-    >>> read_frames(clip, [95, 0, 0], size=Size(64, 64)).shape  # doctest: +SKIP
-    (3, 64, 64, 3)
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bench.video.clip import probe
+    >>> from bench.video.stamped import read_stamp, write_stamped
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clip = probe(write_stamped(Path(folder) / "a.mp4", "h264-bframes"))
+    ...     [read_stamp(frame) for frame in read_frames(clip, [95, 0, 0])]
+    [95, 0, 0]
     """
     check_indices(clip, indices)
     size = size or clip.size

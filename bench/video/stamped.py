@@ -27,6 +27,7 @@ FRAMES = 96
 _SIZE = Size(320, 240)
 _ROWS, _COLUMNS = 4, 4  # 12 bits of number, 4 bits of check
 _HIDDEN = 4000  # stamps from here on mark frames that must never be shown
+_H264 = {"preset": "veryfast", "g": "24", "bf": "3", "x264-params": "b-adapt=0"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Kind:
     pixels: str = "yuv420p"
     size: Size = _SIZE
     fps: Fraction = Fraction(24)
-    options: dict[str, str] = field(default_factory=lambda: {"g": "24", "bf": "3", "x264-params": "b-adapt=0"})
+    options: dict[str, str] = field(default_factory=_H264.copy)
     tick: Fraction | None = None  # seconds per pts unit; by default one frame
     start: int = 0  # the first frame's pts
     uneven: bool = False  # frames last one to four ticks
@@ -47,13 +48,13 @@ class Kind:
 
 
 _HEVC = {"x265-params": "log-level=none:open-gop=1:keyint=24:min-keyint=24:bframes=4:b-adapt=0", "preset": "superfast"}
-_VPX = {"b": "300k", "g": "48", "deadline": "realtime", "cpu-used": "8"}
-_LONG_GOP = {"g": "250", "bf": "3", "x264-params": "b-adapt=0:b-pyramid=normal:ref=4"}
+_VPX = {"b": "300k", "g": "48", "deadline": "realtime", "cpu-used": "-8"}
+_LONG_GOP = _H264 | {"g": "250", "x264-params": "b-adapt=0:b-pyramid=normal:ref=4"}
 
 KINDS: dict[str, Kind] = {
     "h264-bframes": Kind(),
     "h264-long-gop": Kind(options=_LONG_GOP),
-    "h264-open-gop": Kind(options={"g": "24", "bf": "3", "x264-params": "b-adapt=0:open-gop=1"}),
+    "h264-open-gop": Kind(options=_H264 | {"x264-params": "b-adapt=0:open-gop=1"}),
     "hevc-open-gop": Kind(codec="libx265", options=_HEVC),
     "10-bit": Kind(codec="libx265", pixels="yuv420p10le", options=_HEVC),
     "vp9": Kind(suffix=".webm", codec="libvpx-vp9", options=_VPX),
@@ -106,8 +107,8 @@ def stamp(index: int, size: Size) -> UInt8[np.ndarray, "height width 3"]:
     rows = np.arange(size.height) * _ROWS // size.height
     columns = np.arange(size.width) * _COLUMNS // size.width
     fields = np.where(bits.reshape(_ROWS, _COLUMNS), 200, 55)[rows][:, columns]
-    y, x = np.mgrid[: size.height, : size.width]
-    waves = 24 * np.sin((x + 5 * index) / 17) * np.cos((y - 3 * index) / 23)
+    across = np.sin((np.arange(size.width) + 5 * index) / 17)
+    waves = 24 * np.outer(np.cos((np.arange(size.height) - 3 * index) / 23), across)
     return np.repeat((fields + waves).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -144,7 +145,7 @@ def write_stamped(path: Path, kind: str, frames: int = FRAMES) -> Path:
     path = path.with_suffix(recipe.suffix)
     tick = recipe.tick or 1 / recipe.fps
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
-    with av.open(f"file:{path}", "w", format=_FORMATS[recipe.suffix]) as container:
+    with av.open(f"file:{path}", "w", format=_FORMATS[recipe.suffix], options={"fflags": "+bitexact"}) as container:
         try:
             stream = container.add_stream(recipe.codec, rate=recipe.fps, options=recipe.options)
         except (av.error.FFmpegError, ValueError) as error:
@@ -153,6 +154,7 @@ def write_stamped(path: Path, kind: str, frames: int = FRAMES) -> Path:
         stream.width, stream.height = recipe.size
         stream.pix_fmt = recipe.pixels
         stream.codec_context.time_base = tick
+        stream.codec_context.thread_count = 2  # fixed: it decides the bytes
         if recipe.rotation:
             stream.set_display_rotation(recipe.rotation)
         for index, pts in enumerate(_pts(recipe)[: frames + recipe.hidden], start=-recipe.hidden):

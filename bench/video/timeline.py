@@ -180,10 +180,10 @@ def constant_rate(pts: list[int], time_base: Fraction, rates: Iterable[Fraction]
     Fraction(24, 1)
     """
     span = pts[-1] - pts[0]
-    own = [(len(pts) - 1) / (span * time_base)] if span else []
-    for rate in [*own, *rates]:
+    exact = [((len(pts) - 1) / (span * time_base), 0)] if span else []
+    for rate, rounding in [*exact, *((rate, 1) for rate in rates)]:
         ticks = 1 / (rate * time_base)  # per frame
-        slack = min(Fraction(1), ticks / 4) if rate not in own else Fraction(0)
+        slack = min(Fraction(rounding), ticks / 4)
         a, b, limit = ticks.numerator, ticks.denominator, slack * ticks.denominator
         if all(abs((p - pts[0]) * b - i * a) <= limit for i, p in enumerate(pts)):
             return rate
