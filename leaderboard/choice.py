@@ -15,8 +15,8 @@ import streamlit as st
 from bench.errors import KeepframeError
 from bench.store import Results, Store
 from leaderboard import say
-from leaderboard.opened import Choice, Summary, load, stamp, store_at, summarise
-from reports.comparison import MetricInfo
+from leaderboard.opened import Choice, Source, comparison, load, source, store_at
+from reports.comparison import Comparison, MetricInfo
 from reports.look import Look, looks
 
 ANY = "any"
@@ -28,10 +28,10 @@ class View:
     """What a page shows."""
 
     store: Store
-    stamp: str
+    source: Source
     results: Results  # the whole run
     choice: Choice
-    summary: Summary
+    comparison: Comparison  # of the choice
     metric: MetricInfo
     looks: dict[str, Look]
 
@@ -54,18 +54,18 @@ def sidebar() -> View | None:
             key = _run(runs)
         if key is None:
             return None
-        now = stamp(store, key)
-        results = load(str(store.root), key, now)
+        now = source(store, key)
+        results = load(now)
         with st.sidebar:
-            choice = _choice(results)
-        if choice is None:
+            metric, choice = _metric(results), _choice(results)
+        if metric is None:
             return None
-        summary = summarise(str(store.root), key, now, choice)
+        found = comparison(now, choice)
     except KeepframeError as problem:
         say.error(problem)
         return None
-    metric = next(m for m in summary.comparison.metrics if m.name == choice.metric)
-    return View(store, now, results, choice, summary, metric, looks(results.run["spec"]))
+    about = next(info for info in found.metrics if info.name == metric)
+    return View(store, now, results, choice, found, about, looks(results.run["spec"]))
 
 
 def pinned(label: str, options: Sequence[str], key: str, default: str) -> str:
@@ -96,12 +96,17 @@ def _run(runs: list[dict[str, Any]]) -> str | None:
     return str(run["key"])
 
 
-def _choice(results: Results) -> Choice | None:
+def _metric(results: Results) -> str | None:
     metrics = list(dict.fromkeys([*(results.run.get("metrics") or ()), *_values(results, "metric")]))
     if not metrics:
         say.note("This run planned no case: its footage is empty.", "keepframe run SPEC.toml --dry-run")
         return None
-    metric = st.selectbox("Metric", metrics, key="metric", bind="query-params", index=_first_scored(results, metrics))
+    first = _first_scored(results, metrics)
+    metric: str = st.selectbox("Metric", metrics, key="metric", bind="query-params", index=first)
+    return metric
+
+
+def _choice(results: Results) -> Choice:
     systems = _several("Systems", _values(results, "system"), "system")
     tags = _several("Tags", sorted({tag for own in results.planned["tags"].to_pylist() for tag in own or ()}), "tag")
     horizons = sorted(_values(results, "horizon_s"))
@@ -110,7 +115,7 @@ def _choice(results: Results) -> Choice | None:
         labels = [ANY, *(f"{h:g} s" for h in horizons)]
         horizon = st.selectbox("History", labels, key="history", bind="query-params")
     horizon_s = None if horizon == ANY else float(horizon.removesuffix(" s"))
-    return Choice(metric, tuple(systems), tuple(tags), horizon_s)
+    return Choice(tuple(systems), tuple(tags), horizon_s)
 
 
 def _several(label: str, options: list[str], key: str) -> list[str]:

@@ -30,7 +30,7 @@ def show(view: View, case: str, a: str, b: str | None) -> None:
     if case_key is not None:
         answers = tuple(key and key[1] for key in keys)
         try:
-            pictures = strip(str(view.store.root), view.stamp, case_key, answers)
+            pictures = strip(view.source, case_key, answers)
         except KeepframeError as problem:
             say.error(problem)
         else:

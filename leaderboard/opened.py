@@ -1,17 +1,19 @@
 """A run in memory: read once from the store, then reused by every rerun and every visitor.
 
 DuckDB joins the Parquet files; what is kept is the few columns that the pages read (about 100 MB for a million
-scores). A summary for one choice of filters is made by `reports.compare`, the same code that prints the table of the
-command line, and kept too. Caches go by the newest file of the store, so new rows show on the next rerun. A cached
+scores). What a page shows is made from them by `reports`, the same code that prints the tables of the command line,
+and kept too. Everything kept is addressed by the newest file of the store, so new rows show on the next rerun. A kept
 object is shared between sessions: nobody may change it.
 """
 
+import dataclasses
 import hashlib
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -28,23 +30,21 @@ SCORE_COLUMNS = '"system", "case", metric, moment, at_s, position, since_cut_s, 
 _ATTEMPTS = 3  # a running run may join files while we read them
 
 
+class Source(NamedTuple):
+    """A run of a store as it is now: `stamp` changes with its rows."""
+
+    root: str
+    key: str
+    stamp: str
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which part of a run is looked at. Nothing chosen means everything."""
 
-    metric: str
     systems: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     horizon_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One choice of a run: its rows, and what they come to."""
-
-    results: Results
-    comparison: Comparison
-    scores: CaseScores
 
 
 def store_at() -> Store:
@@ -54,25 +54,25 @@ def store_at() -> Store:
     return Store.existing(Path(os.environ.get(STORE_VARIABLE, "results")))
 
 
-def stamp(store: Store, key: str) -> str:
-    """Changes when the rows or the run change: how many files each table has, and the newest one's name and time."""
+def source(store: Store, key: str) -> Source:
+    """The run, stamped with how many files each table has and the newest one's name and time."""
     parts: list[object] = []
     for folder in (*(store.root / table for table in TABLES), store.root / "runs" / key):
         files = [(f.stat().st_mtime_ns, f.name) for f in folder.glob("[!.]*")] if folder.is_dir() else []
         parts.append((len(files), max(files, default=None)))
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Source(str(store.root), key, hashlib.sha256(repr(parts).encode()).hexdigest())
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the results …")
-def load(root: str, key: str, stamp: str) -> Results:
-    """One run's tables. `stamp` only tells apart what the cache holds."""
-    store = Store.existing(Path(root))
+def load(source: Source) -> Results:
+    """The tables of the whole run."""
+    store = Store.existing(Path(source.root))
     for attempt in range(_ATTEMPTS):
         try:
-            return _read(store, key)
+            return _read(store, source.key)
         except (OSError, duckdb.Error) as error:
             if attempt + 1 == _ATTEMPTS:
-                raise StoreError(f"The rows in {root} cannot be read: {error}.", "keepframe doctor") from error
+                raise StoreError(f"The rows in {store.root} cannot be read: {error}.", "keepframe doctor") from error
             time.sleep(0.2)
     raise AssertionError("unreachable")
 
@@ -87,13 +87,29 @@ def _read(store: Store, key: str) -> Results:
     return Results(key=run["key"], run=run, **tables)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def summarise(root: str, key: str, stamp: str, choice: Choice) -> Summary:
-    """`reports.compare` over what was chosen. Raises `KeepframeError` when nothing is left."""
-    chosen = narrowed(load(root, key, stamp), choice)
-    comparison = compare(chosen, systems=choice.systems or None)
-    plan = read_plan(chosen, choice.systems or None)
-    return Summary(chosen, comparison, case_scores(chosen, plan))
+@st.cache_resource(max_entries=2, show_spinner=False)
+def chosen(source: Source, choice: Choice) -> Results:
+    """The tables of one choice. Few are kept: each may be as large as the whole."""
+    return narrowed(load(source), choice)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def comparison(source: Source, choice: Choice) -> Comparison:
+    """`reports.compare` over a choice. Raises `KeepframeError` when nothing is left of the run."""
+    return compare(chosen(source, choice))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def case_means(source: Source, choice: Choice, metric: str) -> CaseScores:
+    """The score of every case of a choice, by one metric."""
+    one = of_metric(chosen(source, choice), metric)
+    return case_scores(one, read_plan(one))
+
+
+def of_metric(results: Results, metric: str) -> Results:
+    """Only what belongs to this metric: a fifth of the work where there are five."""
+    planned, scores = (t.filter(pc.equal(t["metric"], metric)) for t in (results.planned, results.scores))
+    return dataclasses.replace(results, planned=planned, scores=scores)
 
 
 def narrowed(results: Results, choice: Choice) -> Results:
@@ -116,7 +132,8 @@ def narrowed(results: Results, choice: Choice) -> Results:
     def kept(table: pa.Table) -> pa.Table:
         return table.filter(pc.and_(_among(table["system"], systems), _among(table["case"], cases)))
 
-    return Results(results.key, results.run, planned, kept(results.scores), kept(results.rates), kept(results.failures))
+    tables = {name: kept(getattr(results, name)) for name in ("scores", "rates", "failures")}
+    return dataclasses.replace(results, planned=planned, **tables)
 
 
 def _among(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:

@@ -10,10 +10,10 @@ from typing import Any
 import streamlit as st
 
 from leaderboard.choice import View
-from leaderboard.opened import Choice, Summary, summarise
+from leaderboard.opened import Choice, Source, chosen, comparison, of_metric
 from reports.charts import rate_quality as draw_rate_quality
 from reports.charts import recall_lines
-from reports.comparison import MetricInfo
+from reports.comparison import Comparison, MetricInfo
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.look import looks
 from reports.marks import Extent
@@ -30,7 +30,7 @@ AXES: dict[str, Axis] = {
 
 def show(view: View) -> None:
     """Draw both plots, one below the other."""
-    address = (str(view.store.root), view.results.key, view.stamp, view.choice)
+    address = (view.source, view.choice, view.metric.name)
     st.subheader("Quality against rate", anchor=False)
     _draw(_rate_chart(*address), "rate")
     st.subheader("Where it forgets", anchor=False)
@@ -45,26 +45,23 @@ def _draw(chart: dict[str, Any], key: str) -> None:
         st.vega_lite_chart(chart, theme=None, width="content", key=key)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _rate_chart(root: str, key: str, stamp: str, choice: Choice) -> dict[str, Any]:
-    summary = summarise(root, key, stamp, choice)
-    metric = _metric(summary, choice)
-    found = looks(summary.results.run["spec"])
-    return _spec(draw_rate_quality(rate_quality(summary.results, metric.name), metric, found, EXTENT))
+@st.cache_data(max_entries=64, show_spinner=False)
+def _rate_chart(source: Source, choice: Choice, metric: str) -> dict[str, Any]:
+    results, about = of_metric(chosen(source, choice), metric), _about(comparison(source, choice), metric)
+    return _spec(draw_rate_quality(rate_quality(results, metric), about, looks(results.run["spec"]), EXTENT))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _recall_chart(root: str, key: str, stamp: str, choice: Choice, axis: Axis) -> dict[str, Any]:
-    summary = summarise(root, key, stamp, choice)
-    metric = _metric(summary, choice)
-    found = looks(summary.results.run["spec"])
-    systems = choice.systems or representatives(summary.comparison, metric, found)
-    curves = recall_curves(summary.results, metric.name, axis, systems=systems) if systems else ()
-    return _spec(recall_lines(curves, metric, found, EXTENT))
+@st.cache_data(max_entries=64, show_spinner=False)
+def _recall_chart(source: Source, choice: Choice, metric: str, axis: Axis) -> dict[str, Any]:
+    results, found = of_metric(chosen(source, choice), metric), comparison(source, choice)
+    about, colours = _about(found, metric), looks(results.run["spec"])
+    systems = choice.systems or representatives(found, about, colours)
+    curves = recall_curves(results, metric, axis, systems=systems) if systems else ()
+    return _spec(recall_lines(curves, about, colours, EXTENT))
 
 
-def _metric(summary: Summary, choice: Choice) -> MetricInfo:
-    return next(metric for metric in summary.comparison.metrics if metric.name == choice.metric)
+def _about(found: Comparison, metric: str) -> MetricInfo:
+    return next(info for info in found.metrics if info.name == metric)
 
 
 def _spec(chart: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from bench.errors import KeepframeError, VideoError
 from bench.store import Store
 from bench.types import Frames
 from bench.video.write import decode_lossless
+from leaderboard.opened import Source
 from reports.frames import heat_map
 
 QUALITY = 92  # JPEG takes 2 ms a frame where WebP takes 36; nothing is measured on these pictures
@@ -26,12 +27,9 @@ class Strip:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def strip(root: str, stamp: str, case_key: str, prediction_keys: tuple[str | None, ...]) -> Strip | None:
-    """The pictures of one case; None when its true frames were not kept.
-
-    `stamp` only tells apart what the cache holds: an answer may come later.
-    """
-    store = Store.existing(Path(root))
+def strip(source: Source, case_key: str, prediction_keys: tuple[str | None, ...]) -> Strip | None:
+    """The pictures of one case; None when its true frames were not kept."""
+    store = Store.existing(Path(source.root))
     truth = _frames(store, "references", case_key)
     if truth is None:
         return None

@@ -6,13 +6,13 @@ import streamlit as st
 
 from leaderboard import cases, moments, say
 from leaderboard.choice import pinned, shown
+from leaderboard.opened import case_means
 from leaderboard.table import digits, title
 
 NOBODY = "nobody"
 
 view = shown()
-scores, metric = view.summary.scores, view.metric
-systems = view.summary.comparison.systems
+metric, systems = view.metric, view.comparison.systems
 names = [row.name for row in systems]
 best_tested = next((row.name for row in systems if row.tested), names[0])
 
@@ -26,7 +26,7 @@ with right:
     picked = st.selectbox("Compared with B", options, key="b", bind="query-params")
 b = None if picked == NOBODY else picked
 
-found = cases.listed(scores, metric.name, a, b)
+found = cases.listed(case_means(view.source, view.choice, metric.name), metric.name, a, b)
 if not found:
     say.note(f"{a!r} was asked nothing here.", "")
     st.stop()

@@ -10,7 +10,7 @@ from leaderboard.progress import progress, remark
 from reports.formats import render
 
 view = shown()
-comparison, metric = view.summary.comparison, view.metric
+comparison, metric = view.comparison, view.metric
 unavailable = view.results.run.get("unavailable") or {}
 found = progress(comparison, unavailable)
 said = remark(found)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from bench.store import Store
 from bench.video.write import decode_lossless
 from leaderboard import cases
+from leaderboard.opened import source
 from leaderboard.strip import strip
 from reports.frames import heat_map
 from reports.videos import case_scores, read_plan
@@ -105,7 +106,7 @@ def test_the_pictures_are_the_stored_frames(root: Path) -> None:
     store = Store(root)
     plan = store.plan(store.find()["key"]).to_pylist()
     row = next(r for r in plan if (r["system"], r["case"]) == (B, "static-02.mp4"))
-    found = strip(str(root), "", row["case_key"], (row["prediction_key"], None))
+    found = strip(source(store, store.find()["key"]), row["case_key"], (row["prediction_key"], None))
     assert found is not None and found.recalled[0] is not None and found.errors[0] is not None
     assert found.recalled[1] is None and found.errors[1] is None
     truth, recalled = (
@@ -141,5 +142,5 @@ def _images(app: AppTest) -> list:
 def test_jpeg_is_what_is_sent(root: Path) -> None:
     store = Store(root)
     row = store.plan(store.find()["key"]).to_pylist()[0]
-    found = strip(str(root), "", row["case_key"], ())
+    found = strip(source(store, store.find()["key"]), row["case_key"], ())
     assert found is not None and found.truth[0][:3] == b"\xff\xd8\xff"
