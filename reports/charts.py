@@ -165,6 +165,9 @@ def _points(rows: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> Any:
 def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _Pixels) -> list[alt.Chart]:
     """Each curve's name beside its last point."""
     every = [at for c in curves for at in _along([to_px.at(math.log10(p.x), p.mean) for p in c.points])]
+    every += [
+        at for c in curves for p in c.points for at in _along([to_px.at(math.log10(p.x), y) for y in p.interval or ()])
+    ]
     anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), shortened(c.name)) for c in curves]
     placed = around(anchors, every, *to_px.extent)
     rows = [
@@ -223,8 +226,9 @@ def _recall_axis(axis: str, xs: Sequence[float]) -> alt.X:
         ticks = alt.Axis(values=[e for e in edges if e <= domain[1]], format="~g", grid=False)
     else:
         pad = 0.03 * (max(xs) - min(xs)) or 1.0
-        domain = [min(xs) - pad, max(xs) + pad]
-        scale, ticks = alt.Scale(domain=domain, nice=False), alt.Axis(tickCount=6, grid=False)
+        domain = [max(0.0, min(xs) - pad), max(xs) + pad]
+        # most moments hardly move and a few move a lot
+        scale, ticks = alt.Scale(type="sqrt", domain=domain, nice=False), alt.Axis(tickCount=6, grid=False)
     return alt.X("x:Q", title=_AXIS_TITLES[axis], scale=scale, axis=ticks)
 
 

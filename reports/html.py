@@ -31,7 +31,7 @@ from reports.svg import drawn
 from reports.verdict import findings, headline
 
 LIMIT_BYTES = 10_000_000
-WORST = 2  # moments of each memory
+WORST = 2  # moments of each memory; floors and controls are left out, since that they fail is known
 AXES: tuple[Axis, ...] = ("position", "since_cut_s", "motion")
 WIDE, NARROW, PANEL = Extent(860, 400), Extent(210, 300), Extent(270, 240)  # the insides of plots, in pixels
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -65,23 +65,26 @@ class _Page:
         self._metrics = scored_metrics(self._comparison)
         self._first = self._metrics[0] if self._metrics else None
         self._shown = representatives(self._comparison, self._first, self._looks) if self._first else []
-        self._album = Album(store, results, self._first) if self._first else None
         self._context = self._text() | self._charts()
+        self._typical: Asked | None = None
+        self._worst: list[tuple[str, list[Asked]]] = []
+        if self._first is not None:
+            album = Album(store, results, self._first)
+            blamed = [n for n in self._shown if self._looks[n].role not in ("floor", "control")] or self._shown
+            self._typical = album.typical(self._shown)
+            self._worst = [(name, album.worst(name, WORST)) for name in blamed]
 
     def render(self, worst: int) -> str:
         """The page, with so many of each memory's worst moments."""
         style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        return (
-            _environment()
-            .get_template("report.html")
-            .render(
-                self._context,
-                style=Markup(style),  # our own file
-                style_digest=digest,
-                typical=self._album.typical(self._shown) if self._album and self._shown else None,
-                worst=self._worst(worst),
-            )
+        template = _environment().get_template("report.html")
+        return template.render(
+            self._context,
+            style=Markup(style),  # our own file
+            style_digest=digest,
+            typical=self._typical,
+            worst=[(name, asked[:worst]) for name, asked in self._worst if asked[:worst]],
         )
 
     def _text(self) -> dict[str, Any]:
@@ -147,19 +150,11 @@ class _Page:
     def _slices(self, metric: MetricInfo) -> list[Markup]:
         if not self._comparison.slices:
             return []
-        sizes = (("slices-wide", Extent(680, 0), True), ("slices-narrow", Extent(220, 0), False))
+        sizes = (("slices-wide", Extent(800, 0)), ("slices-narrow", Extent(220, 0)))
         return [
-            drawn(dotplots.slices(self._comparison, metric, self._shown, self._looks, extent, named=named), name)
-            for name, extent, named in sizes
+            drawn(dotplots.slices(self._comparison, metric, self._shown, self._looks, extent), name)
+            for name, extent in sizes
         ]
-
-    def _worst(self, most: int) -> list[tuple[str, list[Asked]]]:
-        """The worst moments of the shown memories, floors and controls left out: that they fail is known."""
-        if self._album is None or not most:
-            return []
-        names = [n for n in self._shown if self._looks[n].role not in ("floor", "control")] or self._shown
-        found = [(name, self._album.worst(name, most)) for name in names]
-        return [(name, moments) for name, moments in found if moments]
 
 
 def _small_multiples(curves: dict[Axis, Any], metric: MetricInfo, found: dict[str, Look]) -> list[Markup]:

@@ -83,7 +83,7 @@ def table(comparison: Comparison, looks: Mapping[str, Look]) -> Table:
         ("recall", "ms per video", [amount(s.costs.recall_ms) for s in systems]),
         ("exact hits", "of answers", [f"{s.exact}/{s.answers}" if s.exact else MISSING for s in systems]),
     ]
-    columns = [column for column in columns if any(text != MISSING for text in column[2])]
+    columns = [column for column in columns if any(text not in (MISSING, "0") for text in column[2])]
     rows = []
     for i, system in enumerate(systems):
         cells = [comparison.cell(system.name, m.name) for m in metrics]

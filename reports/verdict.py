@@ -23,6 +23,7 @@ def headline(comparison: Comparison, metric: MetricInfo | None) -> str:
     best = ranked[0]
     cell = comparison.cell(best.name, metric.name)
     score = _with_unit(plus_minus(cell.mean, cell.interval), metric)
+    score += f" at {_rate(best)}" if best.costs.kbit_per_s is not None else ""
     if len(ranked) == 1:
         return f"{best.name} recalls with a {metric_title(metric.name)} of {score}."
     ties = [s.name for s in ranked[1:] if comparison.cell(s.name, metric.name).top]
@@ -41,7 +42,7 @@ def findings(results: Results, comparison: Comparison, metric: MetricInfo, looks
     ranked = _ranked(comparison, metric)
     said = [_on_floors(results, comparison, metric, looks, ranked)]
     said += [_at_fewer_bytes(results, metric, s, ranked) for s in ranked if looks[s.name].role == "tested"][:3]
-    said.append(_frontier(comparison, metric, ranked))
+    said.append(_frontier(comparison, metric, looks, ranked))
     return [sentence for sentence in said if sentence]
 
 
@@ -94,19 +95,22 @@ def _at_fewer_bytes(results: Results, metric: MetricInfo, system: SystemRow, ran
     return f"{start} and is {pair.verdict} by {gap}, paired by video, than {against}."
 
 
-def _frontier(comparison: Comparison, metric: MetricInfo, ranked: Sequence[SystemRow]) -> str:
-    """Those that no cheaper system outscores, by their means."""
+def _frontier(
+    comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look], ranked: Sequence[SystemRow]
+) -> str:
+    """Those that no cheaper system outscores, by their means; floors and controls are not worth naming."""
     ordered = sorted((s for s in ranked if s.costs.bytes_per_s is not None), key=lambda s: s.costs.bytes_per_s or 0.0)
     kept: list[SystemRow] = []
     best = float("-inf")
     for system in ordered:
         score = metric.sign * (comparison.cell(system.name, metric.name).mean or 0.0)
         if score > best:
-            kept.append(system)
             best = score
+            if looks[system.name].role not in ("floor", "control"):
+                kept.append(system)
     if len(kept) < 2:
         return ""
-    return f"By their means, nothing cheaper beats {_listed([f'{s.name} ({_rate(s)})' for s in kept])}."
+    return f"By their means, nothing cheaper beats {_listed([f'{s.name} ({_rate(s)})' for s in kept], most=12)}."
 
 
 def _with_unit(score: str, metric: MetricInfo) -> str:

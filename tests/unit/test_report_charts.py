@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from reports.compare import compare
 from reports.comparison import MetricInfo
 from reports.curves import Curve, Point
 from reports.curves import rate_quality as rate_curves
-from reports.dotplots import dots, slices
+from reports.dotplots import SLICES, dots, shown_slices, slices
 from reports.labels import CHARACTER_PX, LINE_PX, Anchor, around, spread
 from reports.look import looks
 from reports.marks import Extent
@@ -77,14 +78,26 @@ def test_dots_and_slices_hold_the_comparison(results: Results) -> None:
     for system in comparison.systems:
         cell = comparison.cell(system.name, "psnr")
         assert any(r["system"] == system.name and r["y"] == cell.mean for r in rows)
-    parts = rows_of(slices(comparison, PSNR, ["constant", "mean-frame"], found, SIZE))
-    for part in comparison.slices:
-        for cell in part.cells:
-            if cell.metric == "psnr" and cell.system in ("constant", "mean-frame"):
-                assert any(
-                    r.get("slice") == part.name and r.get("series") == cell.system and r["y"] == cell.mean
-                    for r in parts
-                )
+    parts = [r for r in rows_of(slices(comparison, PSNR, ["constant", "mean-frame"], found, SIZE)) if "slice" in r]
+    expected = {
+        (part.name.removeprefix("tag "), cell.system, cell.mean)
+        for part in comparison.slices
+        for cell in part.cells
+        if cell.metric == "psnr" and cell.system in ("constant", "mean-frame")
+    }
+    assert {(r["slice"], r["series"], r["y"]) for r in parts} == expected
+    assert all(r["low"] is None for r in parts), "one video a tag has no interval"
+
+
+def test_tags_of_the_same_videos_share_a_row(results: Results) -> None:
+    comparison = compare(results)
+    twin = replace(comparison.slices[0], name="tag twin")
+    largest = replace(comparison.slices[1], name="tag largest", videos=9)
+    many = tuple(replace(comparison.slices[2], name=f"tag {i}", videos=i % 3) for i in range(30))
+    shown = shown_slices(replace(comparison, slices=(*comparison.slices, twin, largest, *many)), PSNR, ["constant"])
+    assert shown[0][0] == ("largest",)
+    assert (comparison.slices[0].name.removeprefix("tag "), "twin") in [names for names, _ in shown]
+    assert len(shown) <= SLICES
 
 
 @pytest.mark.parametrize("draw", [rate_quality, recall_lines])
