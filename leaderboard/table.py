@@ -15,7 +15,7 @@ from reports.grids import ranks
 from reports.look import Look
 
 TOP = "●"  # no system is shown to be better
-_COSTS = {"kbit/s": "%.1f", "Tokens/s": "%.0f", "Floats/s": "%.0f", "Encode ms/s": "%.1f", "Recall ms": "%.1f"}
+_COSTS = {"kbit/s": "%.3g", "Tokens/s": "%.0f", "Floats/s": "%.0f", "Encode ms/s": "%.3g", "Recall ms": "%.3g"}
 
 
 def title(metric: MetricInfo) -> str:

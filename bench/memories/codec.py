@@ -13,7 +13,7 @@ import numpy as np
 from bench.errors import UsageError, did_you_mean
 from bench.memories.bitstream import CODECS, BitstreamWriter, CodecName, decode
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.types import Frames, Size
 
 KINDS: dict[CodecName, bytes] = {"h264": b"4", "hevc": b"5", "av1": b"1"}

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.errors import KeepframeError
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.types import Frames, Size
 
 KIND = b"C"

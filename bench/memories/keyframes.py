@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.errors import KeepframeError, UsageError
 from bench.memories.header import HEADER_BYTES, Header, frame_at
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.memories.picture import check_quality, compress, decompress, picture_tokens
 from bench.memories.spread import Budget, Candidates, most_that_fit
 from bench.types import Frames, Size

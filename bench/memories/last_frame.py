@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.memories.picture import Picture, check_quality
 from bench.memories.still import StillMemory
 from bench.types import Frames, Size

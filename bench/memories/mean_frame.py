@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.memories.picture import check_quality
 from bench.memories.still import StillMemory
 from bench.types import Frames, Size

@@ -13,7 +13,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.memories.controlled import built
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.protocols import DeclarableEncoder, Memory, ReadableMemory
 from bench.types import Frames, Size
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.errors import KeepframeError, UsageError
 from bench.memories.header import Header
-from bench.memories.history import LARGEST_SIDE, History, begun
+from bench.memories.intake import LARGEST_SIDE, History, begun
 from bench.memories.picture import Picture, check_quality, compress, decompress
 from bench.types import Frames, Size
 

@@ -13,7 +13,7 @@ import numpy as np
 from bench.errors import KeepframeError
 from bench.memories.controlled import built
 from bench.memories.header import Header
-from bench.memories.history import History, begun
+from bench.memories.intake import History, begun
 from bench.protocols import DeclarableEncoder
 from bench.types import Frames, Size
 

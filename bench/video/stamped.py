@@ -20,6 +20,7 @@ from jaxtyping import UInt8
 from bench.errors import UnavailableError, VideoError
 from bench.types import Clip, Size
 from bench.video.clip import probe
+from bench.video.encoders import X264_PARAMS, X265_PARAMS
 from bench.video.read import frame_at
 from bench.video.readers import ReaderName, reader
 
@@ -27,7 +28,8 @@ FRAMES = 96
 _SIZE = Size(320, 240)
 _ROWS, _COLUMNS = 4, 4  # 12 bits of number, 4 bits of check
 _HIDDEN = 4000  # stamps from here on mark frames that must never be shown
-_H264 = {"preset": "veryfast", "g": "24", "bf": "3", "x264-params": "b-adapt=0"}
+_X264 = f"{X264_PARAMS}:b-adapt=0"
+_H264 = {"preset": "veryfast", "g": "24", "bf": "3", "x264-params": _X264}
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,14 @@ class Kind:
     hidden: int = 0  # frames before the first shown one, cut away by an edit list
 
 
-_HEVC = {"x265-params": "log-level=none:open-gop=1:keyint=24:min-keyint=24:bframes=4:b-adapt=0", "preset": "superfast"}
+_HEVC = {"x265-params": f"{X265_PARAMS}:open-gop=1:keyint=24:min-keyint=24:bframes=4:b-adapt=0", "preset": "superfast"}
 _VPX = {"b": "300k", "g": "48", "deadline": "realtime", "cpu-used": "-8"}
-_LONG_GOP = _H264 | {"g": "250", "x264-params": "b-adapt=0:b-pyramid=normal:ref=4"}
+_LONG_GOP = _H264 | {"g": "250", "x264-params": f"{_X264}:b-pyramid=normal:ref=4"}
 
 KINDS: dict[str, Kind] = {
     "h264-bframes": Kind(),
     "h264-long-gop": Kind(options=_LONG_GOP),
-    "h264-open-gop": Kind(options=_H264 | {"x264-params": "b-adapt=0:open-gop=1"}),
+    "h264-open-gop": Kind(options=_H264 | {"x264-params": f"{_X264}:open-gop=1"}),
     "hevc-open-gop": Kind(codec="libx265", options=_HEVC),
     "10-bit": Kind(codec="libx265", pixels="yuv420p10le", options=_HEVC),
     "vp9": Kind(suffix=".webm", codec="libvpx-vp9", options=_VPX),

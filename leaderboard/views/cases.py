@@ -54,7 +54,7 @@ with place:
     )
     st.dataframe(
         [
-            {"Case": row.case, "Tags": row.tags, "A": row.a} | ({"B": row.b, lead_title: row.lead} if b else {})
+            {"Case": row.case, "A": row.a} | ({"B": row.b, lead_title: row.lead} if b else {}) | {"Tags": row.tags}
             for row in listed
         ],
         column_config={"Case": st.column_config.TextColumn(width="medium"), "A": form, "B": form, lead_title: form},

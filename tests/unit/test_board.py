@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -71,6 +72,41 @@ def test_the_url_filters(root: Path, opened: Open) -> None:
         name: (pytest.approx(mean), videos) for name, mean, videos in truth
     }
     assert len(shown) == 2
+
+
+@pytest.fixture
+def two_runs(root: Path, tmp_path: Path) -> Path:
+    """Beside the run with undeclared queries, a later one with declared queries, half of its cases at 60 s."""
+    copy = shutil.copytree(root, tmp_path / "results")
+    store = Store(copy)
+    run = store.find()
+    plan = store.plan(run["key"])
+    horizons = [60.0 if "static" in tags else 20.0 for tags in plan["tags"].to_pylist()]
+    plan = plan.set_column(plan.column_names.index("horizon_s"), "horizon_s", pa.array(horizons))
+    spec = {**run["spec"], "suite": {"name": "retrieval", "args": {"queries": "declared"}}}
+    session = {**run["sessions"][-1], "started_at": run["sessions"][-1]["started_at"] + 60}
+    store.save_run("d" * 32, {**run, "name": "later", "spec": spec, "sessions": [session]}, plan)
+    return copy
+
+
+def test_the_latest_run_comes_first(two_runs: Path, opened: Open) -> None:
+    app = opened(two_runs)
+    assert app.selectbox(key="run").value == "later dddddddd"
+    assert "declared queries" in said(app)
+
+
+def test_runs_are_filtered_by_their_queries(two_runs: Path, opened: Open) -> None:
+    app = opened(two_runs, queries="undeclared")
+    assert app.selectbox(key="run").options == [f"synthetic {Store(two_runs).find('synthetic')['key'][:8]}"]
+    assert "undeclared queries" in said(app)
+
+
+def test_the_history_is_filtered(two_runs: Path, opened: Open) -> None:
+    counts = [
+        {row["Cases"] for row in table(opened(two_runs, **history), "Rank") if row["System"] == "mean-frame"}
+        for history in ({}, {"history": "60 s"}, {"history": "20 s"})
+    ]
+    assert counts == [{"8 of 8"}, {"2 of 2"}, {"6 of 6"}]
 
 
 def test_nothing_chosen_is_everything_and_the_run_is_in_the_url(root: Path, opened: Open) -> None:

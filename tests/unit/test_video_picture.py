@@ -1,5 +1,6 @@
 """Colours, shapes and filters against formulas and OpenCV; memory against the size of a chunk."""
 
+import subprocess
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -129,19 +130,22 @@ def test_shrinking_does_not_alias(tmp_path: Path) -> None:
     assert small[:, :, 0].mean(0).reshape(-1, 5).mean(1).std() < 8  # and no slow beat
 
 
-def test_native_size_is_what_ffmpeg_gives_with_accurate_settings(tmp_path: Path) -> None:
+def test_pictures_are_what_ffmpeg_gives_with_accurate_settings() -> None:
     """Another build of FFmpeg, through its command line, gives the same bytes."""
-    import subprocess
-
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     clip = stamped("h264-bframes")
     flags = "area+full_chroma_int+accurate_rnd+bitexact"
-    for size in (clip.size, Size(100, 74)):
-        scale = f"scale={size.width}:{size.height}:flags={flags},format=gbrp"
-        command = [ffmpeg, "-v", "error", "-i", str(clip.path), "-vf", scale, "-f", "rawvideo", "-"]
+    for size, fit, crop in (
+        (clip.size, "stretch", ""),
+        (Size(100, 74), "stretch", ""),
+        (Size(80, 80), "crop", "crop=240:240:40:0,"),
+        (Size(160, 90), "crop", "crop=320:180:0:30,"),
+    ):
+        filters = f"{crop}scale={size.width}:{size.height}:flags={flags},format=gbrp"
+        command = [ffmpeg, "-v", "error", "-i", str(clip.path), "-vf", filters, "-f", "rawvideo", "-"]
         raw = subprocess.run(command, check=True, capture_output=True).stdout
         theirs = np.frombuffer(raw, np.uint8).reshape(clip.frames, 3, size.height, size.width)[:, [2, 0, 1]]
-        ours = np.concatenate(list(stream(clip, size=size, fit="stretch")))
+        ours = np.concatenate(list(stream(clip, size=size, fit=fit)))
         assert np.array_equal(ours, theirs.transpose(0, 2, 3, 1))
 
 
