@@ -95,7 +95,9 @@ def around(
         for rank, (place, left) in enumerate(_candidates(anchor, long)):
             box = _Box(left, place.y - LINE_PX / 2, left + long, place.y + LINE_PX / 2)
             outside = max(0.0, -box.left) + max(0.0, box.right - width) + max(0.0, -box.top, box.bottom - height)
-            cost = 20 * rank + 40 * outside + sum(3 * box.overlap(b) for b in taken) + sum(box.overlap(b) for b in marks)
+            cost = (
+                20 * rank + 40 * outside + sum(3 * box.overlap(b) for b in taken) + sum(box.overlap(b) for b in marks)
+            )
             if best is None or cost < best[0]:
                 best = (cost, place, box)
         assert best is not None
