@@ -15,14 +15,17 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from bench.video.container import damaged, opened
+from bench.video.container import conceals, damaged, opened
 
 _TRUSTED_CONTAINERS = {"mov", "matroska"}
 # Not VP8, which stores hidden frames, nor MPEG-4, which may pack two frames into one: a packet is no picture there.
 _TRUSTED_CODECS = {"h264", "hevc", "vvc", "vp9", "libdav1d", "av1", "prores", "ffv1", "mjpeg", "mpeg2video"}
+
+_LONGEST_B_RUN = 16  # of x264; other encoders stay below
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def sequential(path: Path, container: InputContainer, stream: VideoStream) -> It
     frame is passed over in formats that are cut anywhere (MPEG-TS, raw streams), and an error in the others.
     """
     count = 0
+    held: list[VideoFrame] = []
     cut_anywhere = not _TRUSTED_CONTAINERS & set(container.format.name.split(","))
     try:
         for packet in container.demux(stream):
@@ -167,10 +171,22 @@ def sequential(path: Path, container: InputContainer, stream: VideoStream) -> It
             for frame in frames:
                 if frame.is_corrupt:
                     raise damaged(path, f"at frame {count}", "its picture is incomplete")
-                yield frame
+                held.append(frame)
                 count += 1
+                if settled(frame, stream.codec_context, len(held)):
+                    yield from held
+                    held.clear()
     except av.error.FFmpegError as error:
         raise damaged(path, f"at or soon after frame {count}", str(error.strerror)) from error
+    yield from held
+
+
+def settled(frame: VideoFrame, context: VideoCodecContext, held: int) -> bool:
+    """Whether the `held` pictures up to this one are known to be sound.
+
+    A B picture may come out before the damaged picture it was predicted from, so it waits for the next other one.
+    """
+    return not conceals(context) or frame.pict_type != PictureType.B or held > _LONGEST_B_RUN
 
 
 def constant_rate(pts: list[int], time_base: Fraction, rates: Iterable[Fraction]) -> Fraction | None:

@@ -139,9 +139,11 @@ def test_no_permission_as_any_user(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("kind", ["h264-bframes", "h264-long-gop", "hevc-open-gop", "av1", "ntsc-mkv"])
 def test_damage_inside_never_gives_a_wrong_frame(kind: str, tmp_path: Path) -> None:
     good = stamped(kind)
+    with av.open(str(good.path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    position, size = max(packets[40:56], key=lambda packet: packet[1])
     data = bytearray(good.path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 400] = bytes(400)
+    data[position + 40 : position + size] = bytes(size - 40)
     path = tmp_path / f"bad{good.path.suffix}"
     path.write_bytes(data)
     clip = probe(path)
