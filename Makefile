@@ -23,7 +23,7 @@ board: .venv/.quickstart  ## the Streamlit board over ./results
 	$(BIN)/keepframe board
 
 benchmarks: .venv/.dev  ## the speed and memory figures of docs/RESULTS.md
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	for script in benchmarks/[a-z]*.py; do name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 constraints: $(UV)  ## resolve the pinned versions anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url pyproject.toml -o constraints.txt
