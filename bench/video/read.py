@@ -6,6 +6,7 @@ that decodes; "pyav" is the one that is proved exact on stamped clips (see bench
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 
@@ -57,17 +58,21 @@ def _stream(clip: Clip, wanted: Sequence[int], size: Size, fit: Fit, chunk: int)
     picture = Picture(size, fit, line.rotation)
     pictures = decode(clip.path, line, sorted(set(wanted)))
     current = -1
-    for start in range(0, len(wanted), chunk):
-        part = wanted[start : start + chunk]
-        frames = np.empty((len(part), size.height, size.width, 3), np.uint8)
-        for k, index in enumerate(part):
-            if index != current:
-                current, frame = next(pictures)
-            elif k:
-                frames[k] = frames[k - 1]
-                continue
-            picture.into(frame, frames[k])
-        yield frames
+    with ThreadPoolExecutor(1) as painter:  # scales and colours one picture while the next is decoded
+        for start in range(0, len(wanted), chunk):
+            part = wanted[start : start + chunk]
+            frames = np.empty((len(part), size.height, size.width, 3), np.uint8)
+            jobs = []
+            for k, index in enumerate(part):
+                if index == current and k:
+                    jobs.append(painter.submit(np.copyto, frames[k], frames[k - 1]))
+                    continue
+                if index != current:
+                    current, frame = next(pictures)
+                jobs.append(painter.submit(picture.into, frame, frames[k]))
+            for job in jobs:
+                job.result()
+            yield frames
 
 
 def read_frames(clip: Clip, indices: Sequence[int], *, size: Size | None = None, fit: Fit = "crop") -> Frames:
