@@ -34,11 +34,11 @@ $(UV):
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 
 .venv/.quickstart: $(UV) pyproject.toml constraints.txt
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[board,vmaf]'
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[board,vmaf]'
 	@touch $@
 
 .venv/.dev: $(UV) pyproject.toml constraints.txt
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@ .venv/.quickstart
 
 clean:  ## remove the environment and the caches, never the results
