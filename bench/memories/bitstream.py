@@ -69,7 +69,8 @@ RECIPES: dict[CodecName, Recipe] = {
             "x265-params": f"{X265_PARAMS}:info=0:pools=none:frame-threads=1",
         },
     ),
-    "av1": Recipe("libsvtav1", "obu", 64, {"preset": "9", "svtav1-params": "rc=1:lp=1"}),
+    # SVT-AV1 above preset 8 leaves wrong blocks behind, seen on stamped clips
+    "av1": Recipe("libsvtav1", "obu", 64, {"preset": "8", "svtav1-params": "rc=1:lp=1"}),
 }
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
 
