@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from bench.video.read import grid
 
 from bench import registry
 from bench.digest import digest_bytes, digest_file, key
@@ -26,6 +25,7 @@ from bench.spec import RunSpec
 from bench.store import PLAN, Store
 from bench.types import Case, Clip, Recall, Size
 from bench.video.footage import Footage, Item
+from bench.video.read import grid
 
 KEY_VERSION = 1  # raise it when the meaning of an address changes; a golden test holds the addresses
 

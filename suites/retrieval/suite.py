@@ -15,10 +15,10 @@ import itertools
 from typing import Literal
 
 import numpy as np
-from bench.video.read import grid
 
 from bench.errors import UsageError
 from bench.types import Case, Clip, Recall
+from bench.video.read import grid
 
 
 class Retrieval:
