@@ -1,0 +1,110 @@
+"""One dataclass from which every shape of the reference system comes: VAE, DiT and history encoder.
+
+The small instance that runs on a CPU and the paper's sizes differ in these numbers only, so the token counts
+that the paper states can be computed, and the modules at its widths built, on any machine. No torch in here.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bench.backbones.rate import Rate
+from bench.errors import UsageError, did_you_mean
+from bench.types import Size
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of a backbone. Tuples are (time, height, width), as in tensors.
+
+    >>> wan = shapes("wan-14b")
+    >>> wan.tokens_per_s(Size(832, 480), Fraction(16), Rate.parse("4x4x2"))
+    Fraction(195, 1)
+    """
+
+    name: str
+    width: int  # of the DiT's hidden state, and so of a memory token
+    heads: int
+    layers: int
+    mlp_width: int
+    text_width: int
+    vae_width: int  # channels of the VAE's first level; the next two have 2 and 4 times as many
+    history_channels: tuple[int, int, int, int]
+    latent_channels: int = 16
+    vae_stride: tuple[int, int, int] = (4, 8, 8)
+    patch: tuple[int, int, int] = (1, 2, 2)
+    history_heads: int = 8
+    history_window: int = 4  # frames of memory that the encoder's attention looks at, its own included
+
+    def latent_frames(self, frames: int) -> int:
+        """Latent frames that `frames` frames give: the first one alone, then one per full group of four."""
+        return 1 + (frames - 1) // self.vae_stride[0] if frames > 0 else 0
+
+    def latent_grid(self, size: Size) -> tuple[int, int]:
+        """Height and width in latents. Raises `UsageError` for a size that the VAE's stride does not divide."""
+        _, rows, columns = self.vae_stride
+        if size.height % rows or size.width % columns or min(size) < 1:
+            near = Size(max(columns, size.width // columns * columns), max(rows, size.height // rows * rows))
+            raise UsageError(
+                f"A VAE of stride {rows}x{columns} cannot encode frames of {size}.",
+                f"Crop or scale them, for example to {near}.",
+            )
+        return size.height // rows, size.width // columns
+
+    def token_grid(self, size: Size) -> tuple[int, int]:
+        """Height and width in tokens of the DiT. An odd row or column of latents is dropped (floor)."""
+        height, width = self.latent_grid(size)
+        return height // self.patch[1], width // self.patch[2]
+
+    def memory_grid(self, size: Size, rate: Rate) -> tuple[int, int]:
+        """Height and width in tokens of memory (floor: 30x52 at 4x4 gives 7x13, as in the paper's figure 2).
+
+        Raises `UsageError` for a rate that leaves no token.
+        """
+        height, width = self.token_grid(size)
+        if height < rate.height or width < rate.width:
+            raise UsageError(
+                f"The rate {rate} leaves no token: frames of {size} are only {height}x{width} tokens (HxW).",
+                "Take a lower rate or larger frames.",
+            )
+        return height // rate.height, width // rate.width
+
+    def memory_tokens(self, size: Size, frames: int, rate: Rate) -> int:
+        """Tokens in the memory of `frames` frames: whole blocks only. Raises `UsageError` where there is none.
+
+        >>> shapes("hunyuan").memory_tokens(Size(832, 480), 480, Rate(4, 4, 2))  # 20 s at 24 fps: 7 x 13 x 60
+        5460
+        """
+        height, width = self.memory_grid(size, rate)
+        latent_frames = self.latent_frames(frames)
+        if not (blocks := latent_frames // rate.time):
+            raise UsageError(
+                f"The rate {rate} leaves no token: {frames} frames are only {latent_frames} latent frames.",
+                "Take a lower rate or a longer history.",
+            )
+        return blocks * height * width
+
+    def tokens_per_s(self, size: Size, fps: Fraction, rate: Rate) -> Fraction:
+        """The paper's CTX/s: what a second of video costs in tokens, before rounding down to whole blocks."""
+        self.memory_grid(size, rate)
+        height, width = self.token_grid(size)
+        return fps / (self.vae_stride[0] * self.patch[0]) * height * width / rate.factor
+
+
+_PAPER_HISTORY = (64, 128, 256, 512)
+_SHAPES = {
+    known.name: known
+    for known in (
+        # at 192x320 pixels: 12x20 tokens per latent frame, and 3x5 per pair of latent frames at 4x4x2
+        Shapes("nano", 256, 4, 8, 1024, 256, vae_width=32, history_channels=(32, 64, 128, 256)),
+        Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
+        # the published model has 20 blocks of two streams and 40 of one; here all 60 are alike
+        Shapes("hunyuan", 3072, 24, 60, 12288, 4096, vae_width=128, history_channels=_PAPER_HISTORY),
+    )
+}
+
+
+def shapes(name: str) -> Shapes:
+    """The shapes called `nano`, `wan-14b` or `hunyuan`. Raises `UsageError` for another name."""
+    if name not in _SHAPES:
+        raise UsageError(f"There is no backbone called {name!r}.", did_you_mean(name, _SHAPES))
+    return _SHAPES[name]

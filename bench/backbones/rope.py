@@ -1,0 +1,66 @@
+"""Rotary positions in three dimensions, from coordinates that each token carries.
+
+Coordinates are explicit because a sequence mixes tokens that no grid orders: frames that were asked for by their
+index, and tokens of memory, each of which stands for a block of the grid and sits at that block's centre.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.backbones.rate import Rate
+
+
+def frame_coordinates(times: Float[Tensor, " time"], height: int, width: int) -> Float[Tensor, "tokens 3"]:
+    """(t, h, w) of the tokens of frames: `times` are their indices among the latent frames of the video.
+
+    >>> frame_coordinates(torch.tensor([7.0]), 1, 2)
+    tensor([[7., 0., 0.],
+            [7., 0., 1.]])
+    """
+    rows, columns = (torch.arange(size, dtype=times.dtype, device=times.device) for size in (height, width))
+    return torch.stack(torch.meshgrid(times, rows, columns, indexing="ij"), dim=-1).flatten(0, 2)
+
+
+def block_coordinates(
+    first: int, blocks: tuple[int, int, int], rate: Rate, device: torch.device | None = None
+) -> Float[Tensor, "tokens 3"]:
+    """(t, h, w) of the tokens of memory: centres of the blocks they cover, in units of the DiT's grid.
+
+    A block of `s` steps that begins at `i * s` has its centre at `i * s + (s - 1) / 2` (as in Ring Forcing).
+    `blocks` is (time, height, width) in tokens of memory; `first` is the index of the first one in time.
+
+    >>> block_coordinates(1, (1, 1, 2), Rate(4, 4, 2))
+    tensor([[2.5000, 1.5000, 1.5000],
+            [2.5000, 1.5000, 5.5000]])
+    """
+    steps = (rate.time, rate.height, rate.width)
+    starts = (first, 0, 0)
+    axes = [
+        torch.arange(start, start + count, dtype=torch.float32, device=device) * step + (step - 1) / 2
+        for start, count, step in zip(starts, blocks, steps, strict=True)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
+
+
+def rotate(
+    x: Float[Tensor, "batch tokens heads channel"], coordinates: Float[Tensor, "tokens 3"]
+) -> Float[Tensor, "batch tokens heads channel"]:
+    """Turn pairs of channels by angles that grow with t, h and w, so that a product of two depends on distance only.
+
+    A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), base 10000.
+    """
+    pairs = x.shape[-1] // 2
+    split = (pairs - 2 * (pairs // 3), pairs // 3, pairs // 3)
+    angles = torch.cat(
+        [
+            # double precision: at 10,000 latent frames a float32 angle is off by 1e-3
+            coordinates[:, axis, None].double()
+            * 10000.0 ** -(torch.arange(count, dtype=torch.float64, device=x.device) / count)
+            for axis, count in enumerate(split)
+        ],
+        dim=1,
+    )[:, None]
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    even, odd = x.reshape(*x.shape[:-1], pairs, 2).unbind(-1)
+    return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)

@@ -1,0 +1,148 @@
+"""A small causal video VAE with the strides of Wan's: 4 in time, 8 in height and width.
+
+The DiT and the history encoder live on its latents, so its round trip is the ceiling of everything that a memory
+can give back. It is causal so that a video can be encoded as it arrives: the first frame has a latent of its own,
+then every four frames have one. Chunk by chunk equals at once, in both directions.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.backbones.causal import CausalConv3d, Stream
+from bench.backbones.config import Shapes
+
+
+class Posterior(NamedTuple):
+    """A Gaussian over latents: train on a sample of it, use its mean."""
+
+    mean: Float[Tensor, "batch channel time height width"]
+    log_variance: Float[Tensor, "batch channel time height width"]
+
+    def sample(self, generator: torch.Generator | None = None) -> Float[Tensor, "batch channel time height width"]:
+        """One draw: `mean + std * noise`."""
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+
+class ChannelNorm(nn.Module):
+    """RMS norm over channels. A norm over time (batch or group norm) would look into the future."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1, 1, 1))
+
+    def forward(
+        self, x: Float[Tensor, "batch channel time height width"]
+    ) -> Float[Tensor, "batch channel time height width"]:
+        y: Tensor = F.normalize(x, dim=1) * (x.shape[1] ** 0.5) * self.gain
+        return y
+
+
+class Residual(nn.Module):
+    """Two causal convolutions beside a straight way through."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = ChannelNorm(channels), CausalConv3d(channels, channels)
+        self.norm2, self.conv2 = ChannelNorm(channels), CausalConv3d(channels, channels)
+
+    def forward(
+        self, x: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch channel time height width"]:
+        y: Tensor = self.conv1(F.silu(self.norm1(x)), stream)
+        y = self.conv2(F.silu(self.norm2(y)), stream)
+        return x + y
+
+
+class Upsample(nn.Module):
+    """Twice the height and width, and twice the frames but for the first of a video, which stays alone."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.time = CausalConv3d(inputs, 2 * inputs, (3, 1, 1))
+        self.space = CausalConv3d(inputs, outputs, (1, 3, 3))
+
+    def forward(
+        self, x: Float[Tensor, "batch inputs time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch outputs time2 height2 width2"]:
+        starts = stream is None or self not in stream
+        x = self.time(x, stream).unflatten(1, (2, -1))  # two frames for each: batch, 2, channel, time, height, width
+        x = x.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)
+        if starts:
+            x = x[:, :, 1:]  # the first latent stands for one frame
+        if stream is not None:
+            stream[self] = True
+        y: Tensor = self.space(x.repeat_interleave(2, dim=3).repeat_interleave(2, dim=4), stream)
+        return y
+
+
+class VideoVAE(nn.Module):
+    """Frames to latents and back.
+
+    >>> from bench.backbones.config import shapes
+    >>> vae = VideoVAE(shapes("nano"))
+    >>> latents = vae.encode(torch.zeros(1, 3, 9, 16, 24)).mean
+    >>> tuple(latents.shape), tuple(vae.decode(latents).shape)
+    ((1, 16, 3, 2, 3), (1, 3, 9, 16, 24))
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        if shapes.vae_stride != (4, 8, 8):
+            raise ValueError(f"this VAE has strides (4, 8, 8), not {shapes.vae_stride}")
+        fine, middle, coarse = (shapes.vae_width * times for times in (1, 2, 4))
+        # the first halving of the picture is a reshape: convolutions at full size would cost more than all others
+        self.encoder = nn.ModuleList(
+            [
+                CausalConv3d(3 * 4, fine),
+                Residual(fine),
+                CausalConv3d(fine, middle, stride=(2, 2, 2)),
+                Residual(middle),
+                CausalConv3d(middle, coarse, stride=(2, 2, 2)),
+                Residual(coarse),
+                Residual(coarse),
+            ]
+        )
+        self.to_posterior = CausalConv3d(coarse, 2 * shapes.latent_channels, (1, 1, 1))
+        self.decoder = nn.ModuleList(
+            [
+                CausalConv3d(shapes.latent_channels, coarse),
+                Residual(coarse),
+                Residual(coarse),
+                Upsample(coarse, middle),
+                Residual(middle),
+                Upsample(middle, fine),
+                Residual(fine),
+            ]
+        )
+        self.last_norm = ChannelNorm(fine)
+        self.to_pixels = CausalConv3d(fine, 3 * 4)
+
+    def encode(
+        self,
+        frames: Float[Tensor, "batch 3 time height width"],  # RGB, [-1, 1]; height and width are multiples of 8
+        stream: Stream | None = None,
+    ) -> Posterior:
+        """Latents of `frames`; with a `stream`, those that are complete now.
+
+        Frames of an unfinished group of four give no latent: they wait in the stream, or are dropped without one.
+        """
+        x = F.pixel_unshuffle(frames.transpose(1, 2), 2).transpose(1, 2)
+        for layer in self.encoder:
+            x = layer(x, stream)
+        mean, log_variance = self.to_posterior(x, stream).chunk(2, dim=1)
+        return Posterior(mean, log_variance.clamp(-30, 20))
+
+    def decode(
+        self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch 3 frames height2 width2"]:
+        """Frames of `latents`, about [-1, 1], not clamped: one for the first latent of a video, four for each other."""
+        x = latents
+        for layer in self.decoder:
+            x = layer(x, stream)
+        x = self.to_pixels(F.silu(self.last_norm(x)), stream)
+        return F.pixel_shuffle(x.transpose(1, 2), 2).transpose(1, 2)

@@ -1,0 +1,160 @@
+"""The DiT: sizes, positions, noise levels per group, and that memory and text are read."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from bench.backbones.config import Shapes, shapes
+from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
+from bench.backbones.rate import Rate
+from bench.backbones.rope import block_coordinates, frame_coordinates, rotate
+from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
+
+torch.set_num_threads(1)
+SHAPES = Shapes("test", 32, 2, 2, 64, 24, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
+
+
+@pytest.fixture
+def dit() -> VideoDiT:
+    torch.manual_seed(0)
+    return VideoDiT(SHAPES).eval()
+
+
+def noise(*shape: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def prompt(words: int = 3, seed: int = 2) -> TextTokens:
+    return TextTokens(noise(2, words, 24, seed=seed), torch.ones(2, words, dtype=torch.bool))
+
+
+def memory(seed: int = 3, first: int = 0) -> MemoryTokens:
+    return MemoryTokens(noise(2, 8, 32, seed=seed), block_coordinates(first, (2, 2, 2), Rate(2, 2, 2)))
+
+
+LATENTS, SIGMA, TIMES = noise(2, 3, 2, 4, 6), torch.tensor([[1.0, 0.5], [0.3, 0.3]]), torch.tensor([4.0, 9.0])
+
+
+def test_the_paper_size_has_14_billion_parameters() -> None:
+    with torch.device("meta"):
+        dit = VideoDiT(shapes("wan-14b"))
+    assert 13.5e9 < sum(weight.numel() for weight in dit.parameters()) < 14.5e9
+
+
+@torch.no_grad()
+def test_a_memory_at_another_place_or_of_other_content_changes_the_output(dit: VideoDiT) -> None:
+    outputs = [
+        dit(LATENTS, SIGMA, TIMES, prompt(), given) for given in (None, memory(), memory(seed=4), memory(first=5))
+    ]
+    assert all(output.shape == LATENTS.shape for output in outputs)
+    for index, one in enumerate(outputs):
+        for other in outputs[:index]:
+            assert (one - other).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_the_order_of_memory_tokens_does_not_matter_but_their_coordinates_do(dit: VideoDiT) -> None:
+    given, order = memory(), torch.tensor([5, 2, 7, 0, 1, 3, 6, 4])
+    shuffled = MemoryTokens(given.tokens[:, order], given.coordinates[order])
+    expected = dit(LATENTS, SIGMA, TIMES, prompt(), given)
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), shuffled), expected, rtol=0, atol=1e-5)
+    misplaced = MemoryTokens(given.tokens[:, order], given.coordinates)
+    assert (dit(LATENTS, SIGMA, TIMES, prompt(), misplaced) - expected).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_only_distance_in_time_counts(dit: VideoDiT) -> None:
+    """The same frames and the same memory, 100 latent frames later."""
+    early = dit(LATENTS, SIGMA, TIMES, prompt(), memory())
+    late = dit(LATENTS, SIGMA, TIMES + 100, prompt(), memory(first=50))
+    torch.testing.assert_close(late, early, rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_memory_is_a_clean_group(dit: VideoDiT) -> None:
+    """A memory token at rate 1x1x1 that holds what the first layer makes of a frame acts as that frame at sigma 0."""
+    frame = noise(2, 3, 1, 4, 6, seed=8)
+    tokens = dit.first_layer(frame).flatten(2).transpose(1, 2)
+    given = MemoryTokens(tokens, block_coordinates(3, (1, 2, 3), Rate(1, 1, 1)))
+    by_memory = dit(LATENTS, SIGMA, TIMES, prompt(), given)
+    together = torch.cat([frame, LATENTS], dim=2), F.pad(SIGMA, (1, 0)), torch.tensor([3.0, 4.0, 9.0])
+    torch.testing.assert_close(by_memory, dit(*together, prompt())[:, :, 1:], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_each_frame_has_its_own_noise_level(dit: VideoDiT) -> None:
+    swapped = dit(LATENTS.flip(2), SIGMA.flip(1), TIMES.flip(0), prompt(), memory())
+    torch.testing.assert_close(swapped.flip(2), dit(LATENTS, SIGMA, TIMES, prompt(), memory()), rtol=0, atol=1e-5)
+    wrong = dit(LATENTS, SIGMA.flip(1), TIMES, prompt(), memory())
+    assert (wrong - dit(LATENTS, SIGMA, TIMES, prompt(), memory()))[0].abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_text_is_read_and_padding_is_not(dit: VideoDiT) -> None:
+    expected = dit(LATENTS, SIGMA, TIMES, prompt())
+    assert (dit(LATENTS, SIGMA, TIMES, prompt(seed=5)) - expected).abs().max() > 1e-4
+    padded = TextTokens(F.pad(prompt().tokens, (0, 0, 0, 2), value=9.0), F.pad(prompt().kept, (0, 2), value=False))
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, padded), expected, rtol=0, atol=1e-5)
+
+
+def test_unpatchify_undoes_patchify(dit: VideoDiT) -> None:
+    channel, rows, columns = 3, 2, 2
+    patches = F.unfold(LATENTS[:, :, 0], (rows, columns), stride=(rows, columns))  # [batch, c*r*s, tokens]
+    tokens = patches.unflatten(1, (channel, rows, columns)).permute(0, 4, 2, 3, 1).flatten(2)
+    assert torch.equal(dit._unpatchify(tokens, 1, 2, 3), LATENTS[:, :, :1])
+
+
+def test_rotation_depends_on_distance_and_keeps_length() -> None:
+    query, key = noise(1, 1, 1, 128), noise(1, 1, 1, 128, seed=2)
+
+    def product(at: list[float], to: list[float]) -> float:
+        turned = (
+            rotate(query, torch.tensor([at], dtype=torch.float32)),
+            rotate(key, torch.tensor([to], dtype=torch.float32)),
+        )
+        return float((turned[0] * turned[1]).sum())
+
+    assert product([3, 4, 5], [1, 1, 1]) == pytest.approx(product([1002, 13.5, 9], [1000, 10.5, 5]), abs=1e-3)
+    for axis in range(3):
+        moved = [1.0, 1.0, 1.0]
+        moved[axis] += 1
+        assert abs(product([1, 1, 1], moved) - product([1, 1, 1], [1, 1, 1])) > 1e-3
+    assert rotate(query, torch.tensor([[5.0, 6, 7]])).norm().item() == pytest.approx(query.norm().item(), rel=1e-5)
+
+
+def test_block_centres_are_the_mean_of_the_tokens_they_cover() -> None:
+    rate = Rate(height=3, width=2, time=4)
+    fine = frame_coordinates(torch.arange(8.0), 6, 6).unflatten(0, (2, 4, 2, 3, 3, 2))
+    centres = fine.mean(dim=(1, 3, 5)).flatten(0, 2)
+    torch.testing.assert_close(block_coordinates(0, (2, 2, 3), rate), centres)
+    torch.testing.assert_close(block_coordinates(1, (1, 2, 3), rate), centres[6:])
+
+
+@torch.no_grad()
+def test_a_prompt_is_encoded_alike_alone_and_in_a_batch() -> None:
+    torch.manual_seed(0)
+    encoder = TextEncoder(SHAPES).eval()
+    alone = encoder(to_bytes(["été"]))
+    batch = encoder(to_bytes(["été", "a longer prompt", ""]))
+    torch.testing.assert_close(batch.tokens[:1, : alone.tokens.shape[1]], alone.tokens, rtol=0, atol=1e-5)
+    assert batch.kept.sum(1).tolist() == [6, 16, 1]
+    assert to_bytes(["x" * 999]).shape == (1, 1 + MOST_BYTES)
+
+
+def test_lora_changes_nothing_at_first_trains_alone_and_folds_away(dit: VideoDiT) -> None:
+    blocks, before = dit.blocks, dit(LATENTS, SIGMA, TIMES, prompt(), memory()).detach()
+    names = list(dit.state_dict())
+    add_lora(blocks, rank=4, alpha=8)
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), memory()), before)
+    trained = {name for name, weight in blocks.named_parameters() if weight.requires_grad}
+    assert trained == set(lora_state(blocks))
+    assert len(trained) == 2 * 2 * 10, "two matrices, two blocks, eight projections and two layers of the MLP"
+    for module in blocks.modules():
+        if isinstance(module, LoRALinear):
+            torch.nn.init.normal_(module.up.weight, std=0.02)
+    adapted = dit(LATENTS, SIGMA, TIMES, prompt(), memory())
+    assert (adapted - before).abs().max() > 1e-4
+    fold_lora(blocks)
+    assert list(dit.state_dict()) == names
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), memory()), adapted, rtol=0, atol=1e-5)
