@@ -80,6 +80,24 @@ class Upsample(nn.Module):
         return y
 
 
+def space_to_depth(
+    x: Float[Tensor, "batch channel time height width"],
+) -> Float[Tensor, "batch channel4 time height2 width2"]:
+    """Each 2x2 square of pixels as channels. `F.pixel_unshuffle` per frame, which fails where there is no frame."""
+    batch, channel, time, height, width = x.shape
+    squares = x.reshape(batch, channel, time, height // 2, 2, width // 2, 2)
+    return squares.permute(0, 1, 4, 6, 2, 3, 5).flatten(1, 3)
+
+
+def depth_to_space(
+    x: Float[Tensor, "batch channel time height width"],
+) -> Float[Tensor, "batch channel2 time height2 width2"]:
+    """Undo `space_to_depth`."""
+    batch, channel, time, height, width = x.shape
+    squares = x.reshape(batch, channel // 4, 2, 2, time, height, width)
+    return squares.permute(0, 1, 4, 5, 2, 6, 3).flatten(5, 6).flatten(3, 4)
+
+
 class VideoVAE(nn.Module):
     """Frames to latents and back.
 
@@ -131,7 +149,7 @@ class VideoVAE(nn.Module):
 
         Frames of an unfinished group of four give no latent: they wait in the stream, or are dropped without one.
         """
-        x = F.pixel_unshuffle(frames.transpose(1, 2), 2).transpose(1, 2)
+        x = space_to_depth(frames)
         for layer in self.encoder:
             x = layer(x, stream)
         mean, log_variance = self.to_posterior(x, stream).chunk(2, dim=1)
@@ -144,5 +162,4 @@ class VideoVAE(nn.Module):
         x = latents
         for layer in self.decoder:
             x = layer(x, stream)
-        x = self.to_pixels(F.silu(self.last_norm(x)), stream)
-        return F.pixel_shuffle(x.transpose(1, 2), 2).transpose(1, 2)
+        return depth_to_space(self.to_pixels(F.silu(self.last_norm(x)), stream))

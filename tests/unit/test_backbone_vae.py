@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
-from bench.backbones.vae import VideoVAE
+from bench.backbones.vae import VideoVAE, depth_to_space, space_to_depth
 
 torch.set_num_threads(1)
 SHAPES = Shapes("test", 32, 2, 1, 64, 32, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
@@ -104,3 +105,10 @@ def test_blocks_are_whole_and_see_their_own_end(stride: int) -> None:
         (seen,) = torch.autograd.grad(y[:, :, index].sum(), x, retain_graph=True)
         steps = seen.abs().sum(dim=(0, 1, 3, 4)).nonzero().flatten().tolist()
         assert steps == list(range(max(0, index * stride - 2), (index + 1) * stride))
+
+
+def test_squares_of_pixels_become_channels_and_pixels_again() -> None:
+    x = torch.randn(2, 3, 5, 4, 6)
+    expected = torch.stack([F.pixel_unshuffle(frame, 2) for frame in x.unbind(2)], dim=2)
+    assert torch.equal(space_to_depth(x), expected)
+    assert torch.equal(depth_to_space(expected), x)

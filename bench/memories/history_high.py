@@ -1,0 +1,99 @@
+"""The high-resolution branch of the paper's encoder: VAE latents in, vectors of the DiT's width out.
+
+It goes around the narrow channels of the VAE only on its way out: its input is the latent (figure 2 of
+arXiv 2512.23851), and its output has as many channels as the DiT. Strides come in time first, then in space.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.backbones.causal import CausalConv3d, Stream
+from bench.backbones.config import Shapes
+from bench.backbones.dit import attend
+from bench.backbones.rate import Rate
+from bench.backbones.rope import frame_coordinates, rotate
+
+
+class WindowAttention(nn.Module):
+    """Every token looks at its own frame of memory and at the few before it.
+
+    The paper calls its encoder almost fully convolutional, so that a new section is encoded alone; attention over the
+    whole history would break that. A causal window keeps it: the result does not depend on how the video is cut
+    into sections, and a section costs the same however long the history has become.
+    """
+
+    def __init__(self, channels: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.norm = nn.LayerNorm(channels)
+        self.to_parts = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(
+        self, x: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch channel time height width"]:
+        batch, channel, time, height, width = x.shape
+        if not time:
+            return x
+        before, past = (0, None) if stream is None else stream.get(self, (0, None))
+        times = torch.arange(before, before + time, dtype=torch.float32, device=x.device)
+        coordinates = frame_coordinates(times, height, width)
+        parts: Tensor = self.to_parts(self.norm(x.flatten(2).transpose(1, 2)))
+        query, key, value = parts.reshape(batch, -1, 3, self.heads, channel // self.heads).unbind(2)
+        query, key = rotate(query, coordinates), rotate(key, coordinates)
+
+        by_frame = batch, time, height * width, *query.shape[2:]
+        pairs = torch.stack([key.reshape(by_frame), value.reshape(by_frame)], dim=1)
+        if past is None:
+            past = pairs.new_zeros(batch, 2, self.window - 1, *by_frame[2:])
+        pairs = torch.cat([past, pairs], dim=2)
+        if stream is not None:
+            stream[self] = before + time, pairs[:, :, time:].clone()
+        # every frame becomes an element of the batch, beside the frames of its window
+        keys, values = pairs.unfold(2, self.window, 1).permute(1, 0, 2, 6, 3, 4, 5).flatten(3, 4).flatten(1, 2)
+        index = torch.arange(before - self.window + 1, before + time, device=x.device)
+        exists = (index >= 0).unfold(0, self.window, 1).repeat_interleave(height * width, dim=1)
+        seen = attend(query.reshape(by_frame).flatten(0, 1), keys, values, exists.repeat(batch, 1)[:, None, None])
+        y: Tensor = self.out(seen).reshape(batch, time, height, width, channel)
+        return x + y.movedim(-1, 1)
+
+
+class HighBranch(nn.Module):
+    """3D convolutions with SiLU, attention at the widest, and a 1x1x1 projection to the DiT's width.
+
+    Kernels are `stride + 2` long, so that every output sees its whole block and the neighbours of it, and an odd
+    row or column is dropped as in the DiT's patchifier. A stage without a stride, at the token grid, adds depth.
+
+    >>> from bench.backbones.config import shapes
+    >>> branch = HighBranch(shapes("nano"), Rate.parse("4x4x2"))
+    >>> tuple(branch(torch.zeros(1, 16, 4, 24, 40)).shape)
+    (1, 256, 2, 3, 5)
+    """
+
+    def __init__(self, shapes: Shapes, rate: Rate) -> None:
+        super().__init__()
+        first, second, third, widest = shapes.history_channels
+        _, rows, columns = shapes.patch
+        self.convolutions = nn.ModuleList(
+            [
+                CausalConv3d(shapes.latent_channels, first),
+                CausalConv3d(first, second, (rate.time + 2, 3, 3), (rate.time, 1, 1)),
+                CausalConv3d(second, third, (3, rows + 2, columns + 2), (1, rows, columns)),  # the DiT's token grid
+                CausalConv3d(third, third),
+                # the kernel that is widest in space is flat in time, or it would hold most of the parameters
+                CausalConv3d(third, widest, (1, rate.height + 2, rate.width + 2), (1, rate.height, rate.width)),
+            ]
+        )
+        self.attention = WindowAttention(widest, shapes.history_heads, shapes.history_window)
+        self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
+
+    def forward(
+        self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch dit blocks height2 width2"]:
+        x = latents
+        for convolution in self.convolutions:
+            x = F.silu(convolution(x, stream))
+        y: Tensor = self.project(self.attention(x, stream), stream)
+        return y
