@@ -9,12 +9,13 @@ The blocks follow Wan 2.1: a modulation shared by all layers plus a learned tabl
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.backbones.config import Shapes
-from bench.backbones.rope import frame_coordinates, rotate
+from bench.backbones.rope import Rotation, frame_coordinates, rotate, rotation
+from bench.errors import UsageError
 
 
 class MemoryTokens(NamedTuple):
@@ -32,14 +33,14 @@ class TextTokens(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Values per group of tokens, and how many tokens each group has, in their order in the sequence."""
+    """Values per group of tokens, and which group each token is in."""
 
     values: Float[Tensor, "batch groups part width"]
-    lengths: Tensor  # integers, [groups]
+    of_token: Int[Tensor, " tokens"]
 
     def part(self, index: int) -> Float[Tensor, "batch tokens width"]:
         """One of the parts, spread over the tokens."""
-        return torch.repeat_interleave(self.values[:, :, index], self.lengths, dim=1)
+        return self.values[:, self.of_token, index]
 
 
 def attend(
@@ -64,10 +65,10 @@ class SelfAttention(nn.Module):
         self.norm_query, self.norm_key = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], coordinates: Float[Tensor, "tokens 3"]
+        self, x: Float[Tensor, "batch tokens width"], positions: Rotation
     ) -> Float[Tensor, "batch tokens width"]:
-        query = rotate(self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1)), coordinates)
-        key = rotate(self.norm_key(self.key(x)).unflatten(-1, (self.heads, -1)), coordinates)
+        query = rotate(self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1)), positions)
+        key = rotate(self.norm_key(self.key(x)).unflatten(-1, (self.heads, -1)), positions)
         value = self.value(x).unflatten(-1, (self.heads, -1))
         y: Tensor = self.out(attend(query, key, value))
         return y
@@ -112,11 +113,11 @@ class Block(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], coordinates: Tensor, noise: Groups, text: TextTokens
+        self, x: Float[Tensor, "batch tokens width"], positions: Rotation, noise: Groups, text: TextTokens
     ) -> Float[Tensor, "batch tokens width"]:
-        level = Groups(noise.values + self.modulation, noise.lengths)
+        level = Groups(noise.values + self.modulation, noise.of_token)
         y: Tensor = self.norm1(x) * (1 + level.part(1)) + level.part(0)
-        x = x + self.attention(y, coordinates) * level.part(2)
+        x = x + self.attention(y, positions) * level.part(2)
         x = x + self.read_text(self.norm_text(x), text.tokens, text.kept)
         y = self.norm2(x) * (1 + level.part(4)) + level.part(3)
         y = self.mlp(y) * level.part(5)
@@ -160,24 +161,31 @@ class VideoDiT(nn.Module):
         text: TextTokens,
         memory: MemoryTokens | None = None,
     ) -> Float[Tensor, "batch channel time height width"]:
+        rows, columns = self.shapes.patch[1:]
+        if noisy.shape[3] % rows or noisy.shape[4] % columns:
+            raise UsageError(
+                f"The DiT cannot generate {noisy.shape[3]}x{noisy.shape[4]} latents: its patches are {rows}x{columns}.",
+                "Take frames whose sides are multiples of 16 pixels.",
+            )
         x = self.first_layer(noisy)
         frames, height, width = x.shape[2:]
         x = x.flatten(2).transpose(1, 2)
         coordinates = frame_coordinates(times, height, width)
-        lengths = [height * width] * frames
+        group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
         if memory is not None:
             x = torch.cat([memory.tokens.to(x.dtype), x], dim=1)
             coordinates = torch.cat([memory.coordinates, coordinates])
-            lengths = [len(memory.coordinates), *lengths]
+            group = F.pad(group + 1, (len(memory.coordinates), 0))
             sigma = torch.cat([torch.zeros_like(sigma[:, :1]), sigma], dim=1)
-        counts = torch.tensor(lengths, device=x.device)
         level = self.sigma_in(waves(sigma).to(x.dtype))
-        noise = Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), counts)
+        noise = Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), group)
+        positions = rotation(coordinates, self.shapes.width // self.shapes.heads)
         prompt = TextTokens(self.text_in(text.tokens), text.kept)
         for block in self.blocks:
-            x = block(x, coordinates, noise, prompt)
-        last = Groups(level[:, -frames:, None] + self.last_modulation, counts[-frames:])
-        x = x[:, -frames * height * width :]  # the memory was read; it is not an output
+            x = block(x, positions, noise, prompt)
+        shown = frames * height * width
+        x = x[:, -shown:]  # the memory was read; it is not an output
+        last = Groups(level[:, :, None] + self.last_modulation, group[-shown:])
         x = self.last_layer(self.last_norm(x) * (1 + last.part(1)) + last.part(0))
         return self._unpatchify(x, frames, height, width)
 

@@ -4,6 +4,8 @@ Coordinates are explicit because a sequence mixes tokens that no grid orders: fr
 index, and tokens of memory, each of which stands for a block of the grid and sits at that block's centre.
 """
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -43,24 +45,35 @@ def block_coordinates(
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
 
 
-def rotate(
-    x: Float[Tensor, "batch tokens heads channel"], coordinates: Float[Tensor, "tokens 3"]
-) -> Float[Tensor, "batch tokens heads channel"]:
-    """Turn pairs of channels by angles that grow with t, h and w, so that a product of two depends on distance only.
+class Rotation(NamedTuple):
+    """What positions do to a head: computed once, used by every layer."""
+
+    cosine: Float[Tensor, "tokens 1 pairs"]
+    sine: Float[Tensor, "tokens 1 pairs"]
+
+
+def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int) -> Rotation:
+    """Angles that grow with t, h and w, for heads of `channels`.
 
     A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), base 10000.
+
+    >>> rotation(torch.zeros(5, 3), 64).cosine.shape
+    torch.Size([5, 1, 32])
     """
-    pairs = x.shape[-1] // 2
+    pairs = channels // 2
     split = (pairs - 2 * (pairs // 3), pairs // 3, pairs // 3)
-    angles = torch.cat(
-        [
-            # double precision: at 10,000 latent frames a float32 angle is off by 1e-3
-            coordinates[:, axis, None].double()
-            * 10000.0 ** -(torch.arange(count, dtype=torch.float64, device=x.device) / count)
-            for axis, count in enumerate(split)
-        ],
-        dim=1,
-    )[:, None]
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    even, odd = x.reshape(*x.shape[:-1], pairs, 2).unbind(-1)
+    angles = [
+        # double precision: at 10,000 latent frames a float32 angle is off by 1e-3
+        coordinates[:, axis, None].double()
+        * 10000.0 ** -(torch.arange(count, dtype=torch.float64, device=coordinates.device) / count)
+        for axis, count in enumerate(split)
+    ]
+    turned = torch.cat(angles, dim=1)[:, None]
+    return Rotation(turned.cos().float(), turned.sin().float())
+
+
+def rotate(x: Float[Tensor, "batch tokens heads channel"], by: Rotation) -> Float[Tensor, "batch tokens heads channel"]:
+    """Turn pairs of channels, so that the product of two tokens depends on their distance only."""
+    cosine, sine = (part.to(x.dtype) for part in by)
+    even, odd = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
     return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
+from bench.types import Size
 
 
 class Posterior(NamedTuple):
@@ -110,6 +111,7 @@ class VideoVAE(nn.Module):
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
+        self.shapes = shapes
         if shapes.vae_stride != (4, 8, 8):
             raise ValueError(f"this VAE has strides (4, 8, 8), not {shapes.vae_stride}")
         fine, middle, coarse = (shapes.vae_width * times for times in (1, 2, 4))
@@ -148,7 +150,9 @@ class VideoVAE(nn.Module):
         """Latents of `frames`; with a `stream`, those that are complete now.
 
         Frames of an unfinished group of four give no latent: they wait in the stream, or are dropped without one.
+        Raises `UsageError` for a size that is not a multiple of 8.
         """
+        self.shapes.latent_grid(Size(width=frames.shape[4], height=frames.shape[3]))
         x = space_to_depth(frames)
         for layer in self.encoder:
             x = layer(x, stream)

@@ -13,7 +13,7 @@ from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
 from bench.backbones.dit import attend
 from bench.backbones.rate import Rate
-from bench.backbones.rope import frame_coordinates, rotate
+from bench.backbones.rope import frame_coordinates, rotate, rotation
 
 
 class WindowAttention(nn.Module):
@@ -39,10 +39,10 @@ class WindowAttention(nn.Module):
             return x
         before, past = (0, None) if stream is None else stream.get(self, (0, None))
         times = torch.arange(before, before + time, dtype=torch.float32, device=x.device)
-        coordinates = frame_coordinates(times, height, width)
+        positions = rotation(frame_coordinates(times, height, width), channel // self.heads)
         parts: Tensor = self.to_parts(self.norm(x.flatten(2).transpose(1, 2)))
         query, key, value = parts.reshape(batch, -1, 3, self.heads, channel // self.heads).unbind(2)
-        query, key = rotate(query, coordinates), rotate(key, coordinates)
+        query, key = rotate(query, positions), rotate(key, positions)
 
         by_frame = batch, time, height * width, *query.shape[2:]
         pairs = torch.stack([key.reshape(by_frame), value.reshape(by_frame)], dim=1)

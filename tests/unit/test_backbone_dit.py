@@ -8,8 +8,9 @@ from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
 from bench.backbones.rate import Rate
-from bench.backbones.rope import block_coordinates, frame_coordinates, rotate
+from bench.backbones.rope import block_coordinates, frame_coordinates, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
+from bench.errors import UsageError
 
 torch.set_num_threads(1)
 SHAPES = Shapes("test", 32, 2, 2, 64, 24, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
@@ -108,19 +109,18 @@ def test_unpatchify_undoes_patchify(dit: VideoDiT) -> None:
 def test_rotation_depends_on_distance_and_keeps_length() -> None:
     query, key = noise(1, 1, 1, 128), noise(1, 1, 1, 128, seed=2)
 
+    def turn(x: torch.Tensor, at: list[float]) -> torch.Tensor:
+        return rotate(x, rotation(torch.tensor([at], dtype=torch.float32), 128))
+
     def product(at: list[float], to: list[float]) -> float:
-        turned = (
-            rotate(query, torch.tensor([at], dtype=torch.float32)),
-            rotate(key, torch.tensor([to], dtype=torch.float32)),
-        )
-        return float((turned[0] * turned[1]).sum())
+        return float((turn(query, at) * turn(key, to)).sum())
 
     assert product([3, 4, 5], [1, 1, 1]) == pytest.approx(product([1002, 13.5, 9], [1000, 10.5, 5]), abs=1e-3)
     for axis in range(3):
         moved = [1.0, 1.0, 1.0]
         moved[axis] += 1
         assert abs(product([1, 1, 1], moved) - product([1, 1, 1], [1, 1, 1])) > 1e-3
-    assert rotate(query, torch.tensor([[5.0, 6, 7]])).norm().item() == pytest.approx(query.norm().item(), rel=1e-5)
+    assert turn(query, [5, 6, 7]).norm().item() == pytest.approx(query.norm().item(), rel=1e-5)
 
 
 def test_block_centres_are_the_mean_of_the_tokens_they_cover() -> None:
@@ -158,3 +158,18 @@ def test_lora_changes_nothing_at_first_trains_alone_and_folds_away(dit: VideoDiT
     fold_lora(blocks)
     assert list(dit.state_dict()) == names
     torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), memory()), adapted, rtol=0, atol=1e-5)
+
+
+def test_latents_that_patches_do_not_cover_are_refused(dit: VideoDiT) -> None:
+    with pytest.raises(UsageError, match="multiples of 16 pixels"):
+        dit(noise(2, 3, 2, 5, 6), SIGMA, TIMES, prompt())
+
+
+@torch.no_grad()
+def test_half_precision_gives_about_the_same(dit: VideoDiT) -> None:
+    expected = dit(LATENTS, SIGMA, TIMES, prompt(), memory())
+    half = torch.bfloat16
+    text = TextTokens(prompt().tokens.to(half), prompt().kept)
+    output = dit.to(half)(LATENTS.to(half), SIGMA, TIMES, text, memory())
+    assert output.dtype == half
+    assert (output.float() - expected).abs().max() < 0.1 * expected.abs().max()

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
 from bench.backbones.vae import VideoVAE, depth_to_space, space_to_depth
+from bench.errors import UsageError
 
 torch.set_num_threads(1)
 SHAPES = Shapes("test", 32, 2, 1, 64, 32, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
@@ -112,3 +113,9 @@ def test_squares_of_pixels_become_channels_and_pixels_again() -> None:
     expected = torch.stack([F.pixel_unshuffle(frame, 2) for frame in x.unbind(2)], dim=2)
     assert torch.equal(space_to_depth(x), expected)
     assert torch.equal(depth_to_space(expected), x)
+
+
+@pytest.mark.parametrize("size", [(15, 24), (16, 20)])
+def test_a_size_that_strides_do_not_divide_is_refused(vae: VideoVAE, size: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="cannot encode frames"):
+        vae.encode(torch.zeros(1, 3, 1, *size))

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from bench.backbones.causal import Stream
 from bench.backbones.config import Shapes, shapes
-from bench.backbones.dit import MemoryTokens, VideoDiT
+from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.backbones.rate import Rate
-from bench.backbones.rope import frame_coordinates, rotate
+from bench.backbones.rope import frame_coordinates, rotate, rotation
 from bench.backbones.vae import VideoVAE
 from bench.errors import UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
@@ -118,7 +118,7 @@ def test_the_window_equals_attention_over_the_whole_video_with_a_mask() -> None:
     tokens = x.flatten(2).transpose(1, 2)
     parts = attention.to_parts(attention.norm(tokens)).unflatten(-1, (3, 2, 8))
     at = frame_coordinates(torch.arange(7.0), 2, 3)
-    query, key = rotate(parts[:, :, 0], at), rotate(parts[:, :, 1], at)
+    query, key = (rotate(parts[:, :, index], rotation(at, 8)) for index in (0, 1))
     age = at[:, None, 0] - at[None, :, 0]
     scores = torch.einsum("bqhc,bkhc->bhqk", query, key) / 8**0.5
     scores = scores.masked_fill((age < 0) | (age >= SHAPES.history_window), -torch.inf)
@@ -223,3 +223,15 @@ def test_what_leaves_no_token_or_does_not_fit_is_said(first_layer: nn.Conv3d) ->
 def test_the_network_alone_cannot_be_run_as_a_memory() -> None:
     """Without trained weights it must not produce a number: it has nothing of a `MemoryEncoder`."""
     assert not {"begin", "write", "finish"} & set(dir(HistoryEncoder))
+
+
+def test_the_loss_on_a_queried_frame_reaches_every_weight_of_the_encoder() -> None:
+    torch.manual_seed(3)
+    dit, encoder = VideoDiT(SHAPES), HistoryEncoder(SHAPES, Rate(2, 2, 2))
+    memory = encoder(torch.randn(2, 3, 4, 6, 10), torch.randn(2, 3, 2, 3, 5), dit.first_layer)
+    text = TextTokens(torch.randn(2, 3, 32), torch.ones(2, 3, dtype=torch.bool))
+    target = torch.randn(2, 3, 1, 6, 10)
+    velocity = dit(torch.randn_like(target), torch.ones(2, 1), torch.tensor([2.0]), text, memory)
+    (velocity - target).square().mean().backward()
+    silent = [name for name, weight in encoder.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert silent == []
