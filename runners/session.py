@@ -12,7 +12,7 @@ from typing import Any
 from bench.errors import KeepframeError
 from bench.provenance import environment
 from bench.spec import RunSpec
-from bench.store import Store
+from bench.store import TABLES, Store
 from bench.video.footage import Footage, load
 from runners import local
 from runners.plan import Plan, build, missing
@@ -58,7 +58,7 @@ def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, rep
             done += ended.systems
             report("measure", done, total, ended.task.case.id)
     finally:
-        for table in ("scores", "moments", "memories", "predictions", "references", "timings", "failures"):
+        for table in TABLES:
             store.compact(table)
     answers = len(plan.table.group_by("prediction_key").aggregate([]))
     return Outcome(plan, done, answers - total, time.monotonic() - began)

@@ -59,13 +59,16 @@ def score_frames(reference: Frames, recalled: Frames, *, scales: int) -> Float64
     return scores
 
 
+_LINE = 16  # float32 numbers in a cache line of 64 bytes
+
+
 class _FrameScorer:
     """Scores frames of one size, one after another, in memory that it allocates once."""
 
     def __init__(self, height: int, width: int, scales: int) -> None:
         self._weights = SCALE_WEIGHTS[:scales]
         self._sum, self._difference = np.empty((2, height, width), np.float32)
-        self._strips = np.empty((6, min(_STRIP + 2 * _MARGIN, height) * width), np.float32)
+        self._strips = _aligned(6, min(_STRIP + 2 * _MARGIN, height) * width)
         taps = np.exp(-((np.arange(WINDOW) - _MARGIN) ** 2) / (2 * SIGMA**2))
         self._taps = (taps / taps.sum()).astype(np.float32)
 
@@ -136,6 +139,14 @@ class _FrameScorer:
         if not with_luminance:
             return contrast, float("nan")
         return contrast, contrast - 2 * lost_luminance / positions + 4 * lost_twice / positions
+
+
+def _aligned(rows: int, columns: int) -> Float32[np.ndarray, "rows columns"]:
+    """Memory that begins at a cache line. OpenCV adds up in an order that depends on where the numbers lie, so that a
+    sum over memory from anywhere would differ in its last bit from run to run."""
+    memory = np.empty(rows * columns + _LINE, np.float32)
+    start = -memory.ctypes.data % (_LINE * memory.itemsize) // memory.itemsize
+    return memory[start : start + rows * columns].reshape(rows, columns)
 
 
 def _halved(plane: Plane) -> Float32[np.ndarray, "half_height half_width"]:

@@ -207,3 +207,24 @@ def test_threads_follow_the_variable_where_it_makes_sense(monkeypatch: pytest.Mo
     for nonsense in ("", "0", "-2", "many"):
         monkeypatch.setenv(VARIABLE, nonsense)
         assert threads() >= 1
+
+
+def test_a_score_is_the_same_to_the_last_bit_wherever_memory_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are compared for equality, and one worker must give what many give."""
+    random = np.random.default_rng(5)
+    pairs = random.integers(0, 256, (8, 2, 1, 64, 96, 3), dtype=np.uint8)
+    allocate = np.empty
+    scores: list[set[float]] = [set() for _ in pairs]
+    for offset in range(0, 64, 4):
+
+        def shifted(shape: tuple[int, ...], dtype: type = float, offset: int = offset) -> np.ndarray:
+            count, item = int(np.prod(shape)), np.dtype(dtype).itemsize
+            memory = allocate(count + 64, dtype)
+            start = (offset - memory.ctypes.data) % 64 // item
+            return memory[start : start + count].reshape(shape)
+
+        monkeypatch.setattr(np, "empty", shifted)
+        for seen, (true, recalled) in zip(scores, pairs, strict=True):
+            seen.add(float(ssim(true, recalled)[0]))
+        monkeypatch.undo()
+    assert [len(seen) for seen in scores] == [1] * len(pairs)
