@@ -97,7 +97,8 @@ _SHAPES = {
         # at 192x320 pixels: 12x20 tokens per latent frame, and 3x5 per pair of latent frames at 4x4x2
         Shapes("nano", 256, 4, 8, 1024, 256, vae_width=32, history_channels=(32, 64, 128, 256)),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
-        # the published model has 20 blocks of two streams and 40 of one; here all 60 are alike
+        # the published model has 20 blocks of two streams and 40 of one, 12.8 billion parameters; our blocks are all
+        # alike, so the DiT built from these shapes has 9.2 billion. Memory tokens depend on the width alone.
         Shapes("hunyuan", 3072, 24, 60, 12288, 4096, vae_width=128, history_channels=_PAPER_HISTORY),
     )
 }
