@@ -47,8 +47,10 @@ def agreement(votes: Votes, confidence: float = CONFIDENCE, seed: int = 0) -> Ag
     alpha = float(_alpha(table, np.ones((1, len(table))))[0])
     if len(table) < 2 or np.isnan(alpha):
         return Agreement(None if np.isnan(alpha) else alpha, None, len(table))
-    weights = np.random.default_rng(seed).multinomial(len(table), np.full(len(table), 1 / len(table)), size=_ROUNDS)
-    rounds = _alpha(table, weights.astype(np.float64))
+    # comparisons that were answered alike are drawn together: the same distribution, and a thousand times fewer numbers
+    alike, how_many = np.unique(table, axis=0, return_counts=True)
+    weights = np.random.default_rng(seed).multinomial(len(table), how_many / len(table), size=_ROUNDS)
+    rounds = _alpha(alike, weights.astype(np.float64))
     low, high = np.nanquantile(rounds, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Agreement(alpha, Interval(float(low), float(high)), len(table))
 

@@ -112,18 +112,18 @@ def _guarded_error(
     gauge[:systems, :systems] = np.trace(fitted.information) / systems**2  # no contrast sees it
     influence = np.linalg.solve(fitted.information + gauge, wanted.T)  # H⁻¹ c, a column a contrast
 
-    def variance(cluster: Int64[np.ndarray, " vote"]) -> Float64[np.ndarray, " contrast"]:
-        return np.asarray(((cluster_scores(used, fitted, cluster) @ influence) ** 2).sum(axis=0))
+    def variance(cluster: Int64[np.ndarray, " vote"], size: np.ndarray | float = 1.0) -> np.ndarray:
+        """cᵀ H⁻¹ M H⁻¹ c; clusters of `size` votes that all have one score may stand for independent votes."""
+        sums = cluster_scores(used, fitted, cluster)
+        meat = sums.T @ (sums / np.reshape(size, (-1, 1)))
+        return np.asarray((influence * (meat @ influence)).sum(axis=0))
 
     by_rater, by_prompt = (
         variance(index) * clusters / (clusters - 1)
         for index, clusters in ((index, len(np.unique(index))) for index in (used.rater, used.prompt))
     )
-    _, kind, same = np.unique(
-        (used.left * systems + used.right) * 3 + used.outcome, return_inverse=True, return_counts=True
-    )  # votes of one kind have one score, so "independent" needs no row a vote
-    sums = cluster_scores(used, fitted, kind.astype(np.int64)) @ influence
-    independent = (sums**2 / same[:, None]).sum(axis=0)
+    kind = (used.left * systems + used.right) * 3 + used.outcome
+    independent = variance(kind, np.maximum(np.bincount(kind), 1))
     cells, cell = np.unique(used.rater * len(used.prompts) + used.prompt, return_inverse=True)
     by_cell = independent if len(cells) == len(used) else variance(cell.astype(np.int64))
     candidates = [independent, by_rater, by_prompt, by_rater + by_prompt - by_cell]
