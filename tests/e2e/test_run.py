@@ -272,3 +272,15 @@ def _footage(folder: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
     from bench.video.footage import load as load_footage
 
     return load_footage(folder, cache=tmp_path / "cache.json")
+
+
+def test_declared_queries_are_told_to_the_encoders_that_can_use_them(spec_file: Path, tmp_path: Path) -> None:
+    _, told = run(spec_file, tmp_path / "r", 'suite.args.queries="declared"')
+    exact = {name: [] for name in set(told.scores["system"].to_pylist())}  # type: ignore[var-annotated]
+    for row in told.scores.to_pylist():
+        exact[row["system"]].append(row["exact"])
+    assert all(exact["keyframes 0.5 s"])  # a keyframe memory that knows the questions keeps the answers
+    assert not any(exact["h264 50 kbps"])
+    _, untold = run(spec_file, tmp_path / "r")
+    assert untold.key != told.key
+    assert set(untold.planned["case_key"].to_pylist()) == set(told.planned["case_key"].to_pylist())  # comparable
