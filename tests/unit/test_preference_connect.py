@@ -39,7 +39,10 @@ def test_an_undefeated_system_is_flagged_and_still_first() -> None:
     assert found.strengths[0] > found.strengths[1:].max() + 1
     sure = contrasts(votes, found)
     assert np.isfinite(sure.half_width).all()
-    assert sure.half_width[0, 1] > 1.0  # the scores of certain votes vanish; the interval must not
+    # the scores of certain votes vanish; the doubt that the prior leaves must not
+    gap = np.zeros(len(found.information))
+    gap[:2] = 1.0, -1.0
+    assert sure.half_width[0, 1] >= 3.18 * np.sqrt(gap @ np.linalg.inv(found.information) @ gap)  # t with 3 df
 
 
 def test_two_islands_have_no_difference() -> None:

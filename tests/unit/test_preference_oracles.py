@@ -8,6 +8,7 @@ import statsmodels.api
 from unit.preference_studies import study
 
 from suites.preference.connect import connection
+from suites.preference.elo import elo, win_probability
 from suites.preference.fit import fit
 from suites.preference.intervals import cluster_scores, contrasts
 from suites.preference.models import DAVIDSON, DECISIVE, HALF_TIES, MODELS, RAO_KUPPER, TieModel
@@ -145,3 +146,11 @@ def test_slopes_are_slopes(model: TieModel, votes: Votes) -> None:
     assert at.score[..., 1] == pytest.approx(by_tie, abs=1e-8)
     assert at.p.sum(axis=-1) == pytest.approx(1.0)
     assert connection(count(votes), model).sound
+
+
+def test_elo_points_give_the_share_of_decisive_wins() -> None:
+    points = elo(np.array([0.9, 0.2, -1.1]))
+    assert points.mean() == pytest.approx(1000.0)
+    p = DAVIDSON.likelihood(np.array([0.9 + 1.1]), np.log(0.7)).p[0]
+    assert win_probability(float(points[0] - points[2])) == pytest.approx(p[0] / (p[0] + p[1]))
+    assert elo(np.array([0.9, 0.2, -1.1]), anchor=1)[1] == 1000.0
