@@ -1,1 +1,2 @@
-"""Memories that need no training: one file a mechanism. They are the floors that every other memory is read against."""
+"""Memories, one file a mechanism. Those that need no training are the floors that every other is read against;
+`history` is the paper's encoder, whose modules are here and whose trained weights are not yet."""
