@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import UsageError
-from bench.memories.controlled import built
+from bench.memories.controlled import Controlled
 from bench.memories.header import Header
-from bench.memories.intake import History, begun
-from bench.protocols import DeclarableEncoder, Memory, ReadableMemory
-from bench.types import Frames, Size
+from bench.protocols import Memory, ReadableMemory
+from bench.types import Frames
 
 KIND = b"S"
 SPANS = 16
@@ -68,12 +67,13 @@ class ShuffledMemory:
         return min(self.spans[span] * length_s + (moment - span * length_s), self.header.duration_s)
 
 
-class Shuffled:
+class Shuffled(Controlled):
     """Encodes with the memory `of` (built with `args`) and shuffles what is asked of it.
 
     Below 16 frames some spans share a frame, so the control is weaker; a history of one frame cannot be shuffled.
     Raises UsageError for an unknown memory, wrong arguments, or a memory that needs a generator to answer.
 
+    >>> from bench.types import Size
     >>> encoder = Shuffled(of="last-frame")
     >>> encoder.begin(fps=24.0, size=Size(4, 2))
     >>> import numpy as np
@@ -83,31 +83,14 @@ class Shuffled:
     """
 
     def __init__(self, *, of: str = "keyframes", args: dict[str, Any] | None = None, seed: int = 0) -> None:
+        super().__init__(of, args)
         self._of = of
-        self._inner = built(of, args or {})
         self._spans = tuple(moved_spans(seed))
-        self._history: History | None = None
-
-    def declare(self, at_s: Sequence[float]) -> None:
-        """Passed on to a memory that can use it."""
-        if isinstance(self._inner, DeclarableEncoder):
-            self._inner.declare(at_s)
-
-    def begin(self, fps: float, size: Size) -> None:
-        """Start a history."""
-        self._history = History(fps, size)
-        self._inner.begin(fps, size)
-
-    def write(self, frames: Frames) -> None:
-        """Pass a chunk on."""
-        begun(self._history).take(frames)
-        self._inner.write(frames)
 
     def finish(self) -> ShuffledMemory:
         """The memory."""
-        header = begun(self._history).header()
-        self._history = None
-        return ShuffledMemory(header, self._readable(self._inner.finish()), self._spans)
+        header, inner = self._finished()
+        return ShuffledMemory(header, self._readable(inner), self._spans)
 
     def from_bytes(self, data: bytes) -> ShuffledMemory:
         """The inverse of `to_bytes`."""

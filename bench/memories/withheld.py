@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from bench.errors import KeepframeError
-from bench.memories.controlled import built
+from bench.memories.controlled import Controlled
 from bench.memories.header import Header
-from bench.memories.intake import History, begun
-from bench.protocols import DeclarableEncoder
-from bench.types import Frames, Size
+from bench.types import Frames
 
 KIND = b"W"
 MID_GREY = 128
@@ -47,11 +45,12 @@ class WithheldMemory:
         return np.full((len(self.header.frames_at(at_s)), height, width, 3), MID_GREY, np.uint8)
 
 
-class Withheld:
+class Withheld(Controlled):
     """Encodes with the memory `of` (built with `args`), so that the work is the same, and hands on nothing.
 
     Raises UsageError for an unknown memory or wrong arguments.
 
+    >>> from bench.types import Size
     >>> encoder = Withheld(of="last-frame")
     >>> encoder.begin(fps=24.0, size=Size(4, 2))
     >>> encoder.write(np.zeros((5, 2, 4, 3), np.uint8))
@@ -60,29 +59,11 @@ class Withheld:
     """
 
     def __init__(self, *, of: str = "keyframes", args: dict[str, Any] | None = None) -> None:
-        self._inner = built(of, args or {})
-        self._history: History | None = None
-
-    def declare(self, at_s: Sequence[float]) -> None:
-        """Passed on to a memory that can use it."""
-        if isinstance(self._inner, DeclarableEncoder):
-            self._inner.declare(at_s)
-
-    def begin(self, fps: float, size: Size) -> None:
-        """Start a history."""
-        self._history = History(fps, size)
-        self._inner.begin(fps, size)
-
-    def write(self, frames: Frames) -> None:
-        """Pass a chunk on."""
-        begun(self._history).take(frames)
-        self._inner.write(frames)
+        super().__init__(of, args)
 
     def finish(self) -> WithheldMemory:
         """The header; what the other memory kept is dropped here."""
-        header = begun(self._history).header()
-        self._history = None
-        self._inner.finish()
+        header, _ = self._finished()
         return WithheldMemory(header)
 
     def from_bytes(self, data: bytes) -> WithheldMemory:
