@@ -61,7 +61,7 @@ def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, rep
         for table in TABLES:
             store.compact(table)
     answers = len(plan.table.group_by("prediction_key").aggregate([]))
-    return Outcome(plan, done, answers - total, time.monotonic() - began)
+    return Outcome(plan, done, answers - total - len(plan.problems), time.monotonic() - began)
 
 
 def _footage(spec: RunSpec, root: Path, report: Report) -> Footage:
