@@ -12,7 +12,6 @@ The number of workers, and paths and names of files, are in none of these. `Plan
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -107,32 +106,16 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
         fps = spec.decode.fps or (float(item.clip.fps) if item.clip else 0.0)
         for case in _cases(suite, item, fps):
             case_key = _case_key(suite, case, item, decode)
+            declared = (
+                list(case.request.at_s) if suite.queries == "declared" and isinstance(case.request, Recall) else None
+            )
+            past = {"clip": case.clip.digest, "decode": decode, "history_s": case.history_s, "declared": declared}
             asks = []
             for system, memory, generator in systems:
-                declared = (
-                    list(case.request.at_s)
-                    if suite.queries == "declared" and isinstance(case.request, Recall)
-                    else None
-                )
-                memory_key = key(
-                    "memory",
-                    version=KEY_VERSION,
-                    encoder=memory.identity,
-                    clip=_digest(item),
-                    decode=decode,
-                    history_s=case.history_s,
-                    declared=declared,
-                )
-                prediction_key = key(
-                    "prediction", memory=memory_key, generator=generator.identity, case=case_key, seed=spec.seed
-                )
-                scores = {
-                    ref: key("score", prediction=prediction_key, metric=m.name, version=m.version)
-                    for ref, m in metrics.items()
-                }
-                asks.append(Ask(system.name, memory, generator, memory_key, prediction_key, scores))
+                ask = _ask(system.name, memory, generator, metrics, past, case_key, spec.seed)
+                asks.append(ask)
                 if item.problem is not None:
-                    problems[prediction_key] = item.problem
+                    problems[ask.prediction_key] = item.problem
                 rows += [
                     {
                         "case": case.id,
@@ -144,13 +127,13 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
                         "system": system.name,
                         "curve": system.curve,
                         "baseline": system.baseline,
-                        "memory_key": memory_key,
-                        "prediction_key": prediction_key,
+                        "memory_key": ask.memory_key,
+                        "prediction_key": ask.prediction_key,
                         "metric": m.name,
                         "metric_version": m.version,
                         "unit": m.unit,
                         "better": m.better,
-                        "score_key": scores[ref],
+                        "score_key": ask.scores[ref],
                     }
                     for ref, m in metrics.items()
                 ]
@@ -180,6 +163,25 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
         metrics={m.name: m.version for m in metrics.values()},
         warnings=footage.warnings,
     )
+
+
+def _ask(
+    system: str,
+    memory: Plugin,
+    generator: Plugin,
+    metrics: Mapping[str, Metric],
+    past: Mapping[str, Any],
+    case_key: str,
+    seed: int,
+) -> Ask:
+    """The chain of addresses of one system on one case; `past` is the history that its memory is made of."""
+    memory_key = key("memory", version=KEY_VERSION, encoder=memory.identity, **past)
+    prediction_key = key("prediction", memory=memory_key, generator=generator.identity, case=case_key, seed=seed)
+    scores = {
+        ref: key("score", prediction=prediction_key, metric=metric.name, version=metric.version)
+        for ref, metric in metrics.items()
+    }
+    return Ask(system, memory, generator, memory_key, prediction_key, scores)
 
 
 def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
@@ -231,7 +233,7 @@ def _case_key(suite: Any, case: Case, item: Item, decode: Mapping[str, Any]) -> 
         "case",
         suite=suite.name,
         version=suite.version,
-        clip=_digest(item),
+        clip=case.clip.digest,
         decode=dict(decode),
         request=request,
         history_s=case.history_s,
@@ -283,10 +285,3 @@ def _metric(ref: str) -> Metric:
             "See Metric in bench/protocols.py.",
         )
     return metric
-
-
-def footage_folder(spec: RunSpec, store_root: Path) -> Path:
-    """Where the clips of a spec lie: its own folder, or where procedural footage is rendered."""
-    if spec.footage.path is not None:
-        return Path(spec.footage.path)
-    return store_root / "footage" / "procedural"
