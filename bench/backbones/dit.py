@@ -131,7 +131,7 @@ class VideoDiT(nn.Module):
 
     >>> from bench.backbones.config import shapes
     >>> dit = VideoDiT(shapes("nano"))
-    >>> text = TextTokens(torch.zeros(1, 1, 256), torch.ones(1, 1, dtype=torch.bool))
+    >>> text = TextTokens(torch.zeros(1, 1, 128), torch.ones(1, 1, dtype=torch.bool))
     >>> noisy = torch.zeros(1, 16, 2, 4, 6)
     >>> tuple(dit(noisy, torch.ones(1, 2), torch.tensor([0.0, 5.0]), text).shape)
     (1, 16, 2, 4, 6)

@@ -36,7 +36,7 @@ class TextEncoder(nn.Module):
     >>> from bench.backbones.config import shapes
     >>> encoded = TextEncoder(shapes("nano"))(to_bytes(["a red kite", "rain"]))
     >>> tuple(encoded.tokens.shape), encoded.kept.sum(1).tolist()
-    ((2, 11, 256), [11, 5])
+    ((2, 11, 128), [11, 5])
     """
 
     def __init__(self, shapes: Shapes, layers: int = 2) -> None:

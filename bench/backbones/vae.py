@@ -99,8 +99,49 @@ def depth_to_space(
     return squares.permute(0, 1, 4, 5, 2, 6, 3).flatten(5, 6).flatten(3, 4)
 
 
+class Blocks(nn.Module):
+    """The linear way through: each 4x8x8 block of pixels to one latent, and back, by one matrix each.
+
+    A shortcut around the convolutions, as in DC-AE (arXiv 2410.10733), but learned: started at the principal
+    components of video it is the best linear codec there is, and the convolutions only have to add to it. The first
+    frame of a video stands for a block of four frames that are all alike.
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        block = shapes.vae_stride
+        self.repeats = block[0] - 1
+        self.encode = CausalConv3d(3, shapes.latent_channels, block, block)
+        self.decode = nn.ConvTranspose3d(shapes.latent_channels, 3, block, block)
+
+    def to_latents(
+        self, frames: Float[Tensor, "batch 3 time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch channel time2 height2 width2"]:
+        if not frames.shape[2]:  # a video begins with its first frame, not with an empty chunk
+            _, rows, columns = self.decode.stride
+            return frames.new_zeros(
+                len(frames), self.decode.in_channels, 0, frames.shape[3] // rows, frames.shape[4] // columns
+            )
+        if stream is None or self.encode not in stream:
+            frames = torch.cat([frames[:, :, :1].expand(-1, -1, self.repeats, -1, -1), frames], dim=2)
+        y: Tensor = self.encode(frames, stream)
+        return y
+
+    def to_frames(
+        self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch 3 frames height2 width2"]:
+        starts = stream is None or self not in stream
+        if not latents.shape[2]:  # torch refuses to convolve no frames
+            _, rows, columns = self.decode.stride
+            return latents.new_zeros(len(latents), 3, 0, latents.shape[3] * rows, latents.shape[4] * columns)
+        if stream is not None:
+            stream[self] = True
+        y: Tensor = self.decode(latents)
+        return y[:, :, self.repeats :] if starts else y
+
+
 class VideoVAE(nn.Module):
-    """Frames to latents and back.
+    """Frames to latents and back: a linear codec of blocks, plus what convolutions add to it.
 
     >>> from bench.backbones.config import shapes
     >>> vae = VideoVAE(shapes("nano"))
@@ -115,6 +156,7 @@ class VideoVAE(nn.Module):
         if shapes.vae_stride != (4, 8, 8):
             raise ValueError(f"this VAE has strides (4, 8, 8), not {shapes.vae_stride}")
         fine, middle, coarse = (shapes.vae_width * times for times in (1, 2, 4))
+        self.blocks = Blocks(shapes)
         # the first halving of the picture is a reshape: convolutions at full size would cost more than all others
         self.encoder = nn.ModuleList(
             [
@@ -157,7 +199,7 @@ class VideoVAE(nn.Module):
         for layer in self.encoder:
             x = layer(x, stream)
         mean, log_variance = self.to_posterior(x, stream).chunk(2, dim=1)
-        return Posterior(mean, log_variance.clamp(-30, 20))
+        return Posterior(self.blocks.to_latents(frames, stream) + mean, log_variance.clamp(-30, 20))
 
     def decode(
         self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
@@ -166,4 +208,5 @@ class VideoVAE(nn.Module):
         x = latents
         for layer in self.decoder:
             x = layer(x, stream)
-        return depth_to_space(self.to_pixels(F.silu(self.last_norm(x)), stream))
+        added = depth_to_space(self.to_pixels(F.silu(self.last_norm(x)), stream))
+        return self.blocks.to_frames(latents, stream) + added
