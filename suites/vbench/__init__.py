@@ -1,0 +1,1 @@
+"""VBench's dimensions, formula for formula, from shared features; facts: Huang et al., arXiv 2311.17982."""
