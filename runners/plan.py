@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench import registry
 from bench.digest import digest_bytes, digest_file, key
@@ -189,7 +190,7 @@ def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
 
     What failed before counts as done unless `retry`: a failure is a result.
     """
-    have_scores = store.have("scores", "score_key")
+    done = store.have("scores", "score_key") | _unavailable_scores(plan)
     failed = set() if retry else store.have("failures", "key")
     memories = store.artifacts("memories")
     predictions = store.artifacts("predictions")
@@ -198,11 +199,7 @@ def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
     for task in plan.tasks:
         asks = []
         for ask in task.asks:
-            scores = {
-                m: k
-                for m, k in ask.scores.items()
-                if m not in plan.unavailable and k not in have_scores and k not in failed
-            }
+            scores = {ref: k for ref, k in ask.scores.items() if k not in done and k not in failed}
             if scores and ask.prediction_key not in failed:
                 asks.append(
                     replace(
@@ -215,6 +212,12 @@ def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:
         if asks:
             left.append(replace(task, asks=tuple(asks), reference_artifact=references.get(task.case_key)))
     return sorted(left, key=lambda task: -task.case.history_s * len(task.asks))
+
+
+def _unavailable_scores(plan: Plan) -> set[str]:
+    """The scores whose metric cannot run here. A plug-in metric's name need not be the reference that names it."""
+    names = pa.array(list(plan.unavailable), pa.string())
+    return set(plan.table.filter(pc.is_in(plan.table["metric"], names))["score_key"].to_pylist())
 
 
 def _cases(suite: Any, item: Item, fps: float) -> list[Case]:
