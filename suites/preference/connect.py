@@ -76,8 +76,8 @@ def connection(counts: Float64[np.ndarray, "system system 3"], model: TieModel, 
 
 
 def used_counts(
-    counts: Float64[np.ndarray, "system system 3"], model: TieModel
-) -> Float64[np.ndarray, "system system 3"]:
+    counts: Float64[np.ndarray, "*table system system 3"], model: TieModel
+) -> Float64[np.ndarray, "*table system system 3"]:
     """The counts the model fits: without ties where it leaves them out."""
     return counts if model.counts_ties else counts * np.array([1.0, 1.0, 0.0])
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from suites.preference.connect import Connection, connection, used_counts
-from suites.preference.models import DAVIDSON, Curve, TieModel, bradley_terry
+from suites.preference.models import DAVIDSON, Curve, LogTie, TieModel, bradley_terry
 
 PRIOR_SD = 4.0  # logits; only where the votes alone have no answer. Two systems 4 apart meet as 98 : 2.
 _STEPS = 200
@@ -41,15 +41,23 @@ class Fit:
     penalised: bool
 
 
-class _Slopes(NamedTuple):
-    gradient: Float64[np.ndarray, " parameter"]
-    information: Float64[np.ndarray, "parameter parameter"]
-    log_likelihood: float
+class Slopes(NamedTuple):
+    """Of the log likelihood, over (strengths, side, log_tie), all of them: the caller leaves out what it does not
+    estimate. One for each table of counts."""
+
+    gradient: Float64[np.ndarray, "*table parameter"]
+    information: Float64[np.ndarray, "*table parameter parameter"]
+    log_likelihood: Float64[np.ndarray, "*table"]
 
 
 def distances(strengths: Float64[np.ndarray, " system"], side: float | None) -> Float64[np.ndarray, "system system"]:
     """d of every (left, right): how far the left is ahead, in logits, its side included."""
     return np.asarray(strengths[:, None] - strengths[None, :] + (side or 0.0))
+
+
+def estimated(systems: int, side: bool, tie: bool) -> Int64[np.ndarray, " parameter"]:
+    """Which of (strengths, side, log_tie) a fit estimates: their places in `Slopes`."""
+    return np.array([*range(systems), *[systems] * side, *[systems + 1] * tie], dtype=np.int64)
 
 
 def likelihood(model: TieModel, log_tie: float | None) -> Curve:
@@ -83,14 +91,15 @@ def fit(counts: Float64[np.ndarray, "system system 3"], model: TieModel = DAVIDS
         strengths = at[:systems] - at[:systems].mean()
         return strengths, float(at[systems]) if has_side else None, float(at[-1]) if has_tie else None
 
-    def objective(at: Float64[np.ndarray, " parameter"]) -> _Slopes:
+    keep = estimated(systems, has_side, has_tie)
+
+    def objective(at: Float64[np.ndarray, " parameter"]) -> Slopes:
         strengths, beta, log_tie = split(at)
-        slopes = _slopes(used, likelihood(model, log_tie), distances(strengths, beta), log_tie or 0.0)
-        keep = np.r_[np.arange(systems), [systems] * has_side, [systems + 1] * has_tie].astype(np.intp)
-        return _Slopes(
-            slopes.gradient[keep] - penalty * at,
-            slopes.information[np.ix_(keep, keep)] + penalty * np.eye(len(at)),
-            slopes.log_likelihood - penalty / 2 * float(at @ at),
+        found = slopes(used, likelihood(model, log_tie), distances(strengths, beta), log_tie or 0.0)
+        return Slopes(
+            found.gradient[keep] - penalty * at,
+            found.information[np.ix_(keep, keep)] + penalty * np.eye(len(at)),
+            found.log_likelihood - penalty / 2 * (at @ at),
         )
 
     if has_tie:
@@ -111,25 +120,36 @@ def fit(counts: Float64[np.ndarray, "system system 3"], model: TieModel = DAVIDS
     else:
         raise ArithmeticError(f"the {model.name} fit did not converge in {_STEPS} steps; please report these counts")
     strengths, beta, log_tie = split(parameters)
-    return Fit(model, strengths, beta, log_tie, here.information, here.log_likelihood, found, not found.sound)
+    return Fit(model, strengths, beta, log_tie, here.information, float(here.log_likelihood), found, not found.sound)
 
 
-def _slopes(counts: np.ndarray, curve: Curve, d: np.ndarray, log_tie: float) -> _Slopes:
-    """Over (strengths, side, log_tie), all of them: the caller leaves out what it does not estimate."""
+def slopes(
+    counts: Float64[np.ndarray, "*table system system 3"],
+    curve: Curve,
+    d: Float64[np.ndarray, "*table system system"],
+    log_tie: LogTie,
+) -> Slopes:
+    """Gradient, expected information and log likelihood of one table of counts, or of many at once."""
     at = curve(d, log_tie)
-    seen = counts > 0
-    log_likelihood = float((counts[seen] * at.log_p[seen]).sum())
+    log_likelihood = (counts * np.where(counts > 0, at.log_p, 0.0)).sum(axis=(-3, -2, -1))
     by_d = (counts * at.score[..., 0]).sum(axis=-1)
+    by_tie = (counts * at.score[..., 1]).sum(axis=(-3, -2, -1))
     votes = counts.sum(axis=-1)
     weight = votes * (at.p * at.score[..., 0] ** 2).sum(axis=-1)
     cross = votes * (at.p * at.score[..., 0] * at.score[..., 1]).sum(axis=-1)
     tie = votes * (at.p * at.score[..., 1] ** 2).sum(axis=-1)
-    systems = len(counts)
-    gradient = np.r_[by_d.sum(1) - by_d.sum(0), by_d.sum(), (counts * at.score[..., 1]).sum()]
-    information = np.zeros((systems + 2, systems + 2))
-    information[:systems, :systems] = np.diag(weight.sum(1) + weight.sum(0)) - weight - weight.T
-    information[:systems, systems] = information[systems, :systems] = weight.sum(1) - weight.sum(0)
-    information[:systems, -1] = information[-1, :systems] = cross.sum(1) - cross.sum(0)
-    information[systems, systems], information[-1, -1] = weight.sum(), tie.sum()
-    information[systems, -1] = information[-1, systems] = cross.sum()
-    return _Slopes(gradient, information, log_likelihood)
+    systems = counts.shape[-2]
+    gradient = np.empty((*by_d.shape[:-2], systems + 2))
+    gradient[..., :systems] = by_d.sum(axis=-1) - by_d.sum(axis=-2)
+    gradient[..., systems], gradient[..., -1] = by_d.sum(axis=(-2, -1)), by_tie
+    information = np.zeros((*gradient.shape, systems + 2))
+    information[..., :systems, :systems] = -weight - np.swapaxes(weight, -1, -2)
+    each = np.arange(systems)
+    information[..., each, each] += weight.sum(axis=-1) + weight.sum(axis=-2)
+    for place, terms in ((systems, weight), (-1, cross)):
+        by_system = terms.sum(axis=-1) - terms.sum(axis=-2)
+        information[..., :systems, place] = information[..., place, :systems] = by_system
+    information[..., systems, systems] = weight.sum(axis=(-2, -1))
+    information[..., -1, -1] = tie.sum(axis=(-2, -1))
+    information[..., systems, -1] = information[..., -1, systems] = cross.sum(axis=(-2, -1))
+    return Slopes(gradient, information, log_likelihood)

@@ -13,13 +13,14 @@ Measured by simulation in tests/unit/test_preference_coverage.py.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from bench.stats import CONFIDENCE
 from suites.preference.fit import Fit, distances, likelihood
-from suites.preference.votes import Votes, ranked
+from suites.preference.votes import Votes, cells, ranked
 
 FEW_CLUSTERS = 12  # with fewer raters or prompts than this, say beside the interval that it is not to be trusted
 
@@ -103,17 +104,22 @@ def contrasts(votes: Votes, fitted: Fit, confidence: float = CONFIDENCE) -> Cont
     )
 
 
-def _guarded_error(
-    used: Votes, fitted: Fit, wanted: Float64[np.ndarray, "contrast parameter"]
-) -> Float64[np.ndarray, " contrast"]:
-    """The largest of the standard errors of each contrast, by independent votes, raters, prompts and both."""
-    systems = len(fitted.strengths)
-    gauge = np.zeros_like(fitted.information)
-    gauge[:systems, :systems] = np.trace(fitted.information) / systems**2  # no contrast sees it
-    influence = np.linalg.solve(fitted.information + gauge, wanted.T)  # H⁻¹ c, a column a contrast
+class Variances(NamedTuple):
+    """Of each contrast, in logits², when these go together: nothing, the votes of a rater, those on a prompt, and those
+    of a rater on a prompt. The cluster variances carry their small-sample factors."""
+
+    independent: Float64[np.ndarray, " contrast"]
+    rater: Float64[np.ndarray, " contrast"]
+    prompt: Float64[np.ndarray, " contrast"]
+    cell: Float64[np.ndarray, " contrast"]
+
+
+def variances(used: Votes, fitted: Fit, wanted: Float64[np.ndarray, "contrast parameter"]) -> Variances:
+    """cᵀ H⁻¹ M H⁻¹ c for every row c of `wanted` and every way to cluster. `used` is `ranked`."""
+    influence = np.linalg.solve(fitted.information + gauge(fitted), wanted.T)  # H⁻¹ c, a column a contrast
 
     def variance(cluster: Int64[np.ndarray, " vote"], size: np.ndarray | float = 1.0) -> np.ndarray:
-        """cᵀ H⁻¹ M H⁻¹ c; clusters of `size` votes that all have one score may stand for independent votes."""
+        """Clusters of `size` votes that all have one score may stand for independent votes."""
         sums = cluster_scores(used, fitted, cluster)
         meat = sums.T @ (sums / np.reshape(size, (-1, 1)))
         return np.asarray((influence * (meat @ influence)).sum(axis=0))
@@ -122,13 +128,30 @@ def _guarded_error(
         variance(index) * clusters / (clusters - 1)
         for index, clusters in ((index, len(np.unique(index))) for index in (used.rater, used.prompt))
     )
-    kind = (used.left * systems + used.right) * 3 + used.outcome
-    independent = variance(kind, np.maximum(np.bincount(kind), 1))
-    cells, cell = np.unique(used.rater * len(used.prompts) + used.prompt, return_inverse=True)
-    by_cell = independent if len(cells) == len(used) else variance(cell.astype(np.int64))
-    candidates = [independent, by_rater, by_prompt, by_rater + by_prompt - by_cell]
+    kind = cells(used)
+    alike = used.weight is None  # votes of one kind then have one score
+    independent = variance(kind, np.maximum(np.bincount(kind), 1)) if alike else variance(np.arange(len(used)))
+    seen, cell = np.unique(used.rater * len(used.prompts) + used.prompt, return_inverse=True)
+    by_cell = independent if len(seen) == len(used) else variance(cell.astype(np.int64))
+    return Variances(independent, by_rater, by_prompt, by_cell)
+
+
+def gauge(fitted: Fit) -> Float64[np.ndarray, "parameter parameter"]:
+    """Added to the information, it fixes the mean of the strengths, which no contrast sees, so that H⁻¹ exists."""
+    systems = len(fitted.strengths)
+    fixed = np.zeros_like(fitted.information)
+    fixed[:systems, :systems] = np.trace(fitted.information) / systems**2
+    return fixed
+
+
+def _guarded_error(
+    used: Votes, fitted: Fit, wanted: Float64[np.ndarray, "contrast parameter"]
+) -> Float64[np.ndarray, " contrast"]:
+    """The largest of the standard errors of each contrast, by independent votes, raters, prompts and both."""
+    found = variances(used, fitted, wanted)
+    candidates = [found.independent, found.rater, found.prompt, found.rater + found.prompt - found.cell]
     if fitted.penalised:  # scores of votes that are certain vanish: only the prior's information keeps doubt
-        candidates.append((wanted.T * influence).sum(axis=0))
+        candidates.append((wanted.T * np.linalg.solve(fitted.information + gauge(fitted), wanted.T)).sum(axis=0))
     return np.asarray(np.sqrt(np.max(candidates, axis=0)))
 
 
@@ -141,7 +164,7 @@ def cluster_scores(
     """
     systems, parameters = len(fitted.strengths), len(fitted.information)
     at = likelihood(fitted.model, fitted.log_tie)(distances(fitted.strengths, fitted.side), fitted.log_tie or 0.0)
-    by_d, by_tie = at.score[used.left, used.right, used.outcome].T
+    by_d, by_tie = at.score[used.left, used.right, used.outcome].T * (1.0 if used.weight is None else used.weight)
     clusters = int(cluster.max(initial=-1)) + 1
     size = clusters * parameters
     sums = np.bincount(cluster * parameters + used.left, by_d, minlength=size)

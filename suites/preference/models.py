@@ -30,7 +30,8 @@ class Likelihood(NamedTuple):
     score: Float64[np.ndarray, "*at 3 2"]
 
 
-Curve = Callable[[np.ndarray, float], Likelihood]
+LogTie = float | Float64[np.ndarray, "*#at"]  # one for all distances, or one for each table of many
+Curve = Callable[[np.ndarray, LogTie], Likelihood]
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ class TieModel:
     likelihood: Curve
 
 
-def davidson(d: Float64[np.ndarray, "*at"], log_tie: float) -> Likelihood:
+def davidson(d: Float64[np.ndarray, "*at"], log_tie: LogTie) -> Likelihood:
     """Davidson's model; `log_tie` = log ν. At d = 0 the chance of a tie is ν / (2 + ν).
 
     >>> davidson(np.array([0.0]), np.log(2.0)).p.round(12).tolist()
     [[0.25, 0.25, 0.5]]
     """
-    exponents = np.stack([d / 2, -d / 2, np.full_like(d, log_tie)], axis=-1)
+    exponents = np.stack([d / 2, -d / 2, np.broadcast_to(log_tie, d.shape)], axis=-1)
     top = exponents.max(axis=-1, keepdims=True)
     log_p = exponents - top - np.log(np.exp(exponents - top).sum(axis=-1, keepdims=True))
     p = np.exp(log_p)
@@ -59,7 +60,7 @@ def davidson(d: Float64[np.ndarray, "*at"], log_tie: float) -> Likelihood:
     return Likelihood(log_p, p, score)
 
 
-def rao_kupper(d: Float64[np.ndarray, "*at"], log_tie: float) -> Likelihood:
+def rao_kupper(d: Float64[np.ndarray, "*at"], log_tie: LogTie) -> Likelihood:
     """Rao and Kupper's model; `log_tie` = log t, with the threshold t = log η in logits.
 
     P(tie) = (e^(2t) - 1) · P(left) · P(right).
@@ -67,7 +68,7 @@ def rao_kupper(d: Float64[np.ndarray, "*at"], log_tie: float) -> Likelihood:
     >>> rao_kupper(np.array([0.0]), np.log(np.log(3.0))).p.round(12).tolist()
     [[0.25, 0.25, 0.5]]
     """
-    threshold = float(np.exp(log_tie))
+    threshold = np.exp(log_tie)
     log_left, log_right = -np.logaddexp(0.0, threshold - d), -np.logaddexp(0.0, threshold + d)
     log_p = np.stack([log_left, log_right, np.log(np.expm1(2 * threshold)) + log_left + log_right], axis=-1)
     lose_left, lose_right = -np.expm1(log_left), -np.expm1(log_right)
@@ -75,11 +76,11 @@ def rao_kupper(d: Float64[np.ndarray, "*at"], log_tie: float) -> Likelihood:
     score[..., 0, 0], score[..., 1, 0], score[..., 2, 0] = lose_left, -lose_right, lose_left - lose_right
     score[..., 0, 1], score[..., 1, 1] = -lose_left, -lose_right
     score[..., 2, 1] = 2 / -np.expm1(-2 * threshold) - lose_left - lose_right
-    score[..., 1] *= threshold
+    score[..., 1] *= np.asarray(threshold)[..., None]
     return Likelihood(log_p, np.exp(log_p), score)
 
 
-def bradley_terry(d: Float64[np.ndarray, "*at"], log_tie: float = 0.0) -> Likelihood:
+def bradley_terry(d: Float64[np.ndarray, "*at"], log_tie: LogTie = 0.0) -> Likelihood:
     """Bradley and Terry's model (1952); a tie, where it is counted, is half of a win for each. `log_tie` is not used.
 
     >>> bradley_terry(np.array([np.log(3.0)])).p.round(12).tolist()

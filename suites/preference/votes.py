@@ -8,7 +8,7 @@ systems by outcome, however many votes), intervals need to know who voted on whi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -39,6 +39,8 @@ class Vote(NamedTuple):
 class Votes:
     """Votes as indices into the names beside them.
 
+    `weight`: what each vote counts, where pairs were not drawn evenly (see `scheduling.weights`); None: all the same.
+
     Raises `ValueError` for an index outside its names, an unknown outcome, or a system shown against itself.
     """
 
@@ -52,6 +54,7 @@ class Votes:
     raters: tuple[str, ...]
     prompts: tuple[str, ...]
     criteria: tuple[str, ...] = ("overall",)
+    weight: Float64[np.ndarray, " vote"] | None = None
 
     def __post_init__(self) -> None:
         for what, index, size in (
@@ -74,7 +77,8 @@ class Votes:
 
     def where(self, kept: Bool[np.ndarray, " vote"]) -> "Votes":
         """The votes that `kept` marks. Names keep their indices, so results of several subsets line up."""
-        columns = ("left", "right", "outcome", "rater", "prompt", "criterion")
+        columns = ["left", "right", "outcome", "rater", "prompt", "criterion"]
+        columns += ["weight"] if self.weight is not None else []
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
     def on(self, criterion: str) -> "Votes":
@@ -136,6 +140,19 @@ def count(votes: Votes) -> Float64[np.ndarray, "system system 3"]:
     ([1.0, 0.0, 1.0], [0.0, 0.0, 0.0])
     """
     used, systems = ranked(votes), len(votes.systems)
-    cell = (used.left * systems + used.right) * 3 + used.outcome
-    table = np.bincount(cell, minlength=systems * systems * 3).astype(np.float64)
+    table = np.bincount(cells(used), used.weight, minlength=systems * systems * 3).astype(np.float64)
     return table.reshape(systems, systems, 3)
+
+
+def tables(votes: Votes, by: Literal["rater", "prompt"]) -> Float64[np.ndarray, "cluster system system 3"]:
+    """`count`, for each rater or prompt alone, by its index. They sum to `count(votes)`."""
+    used, systems = ranked(votes), len(votes.systems)
+    cluster, names = (used.rater, votes.raters) if by == "rater" else (used.prompt, votes.prompts)
+    size = systems * systems * 3
+    table = np.bincount(cluster * size + cells(used), used.weight, minlength=len(names) * size).astype(np.float64)
+    return table.reshape(len(names), systems, systems, 3)
+
+
+def cells(used: Votes) -> Int64[np.ndarray, " vote"]:
+    """Where each vote falls in the flat table of counts. `used` is `ranked`."""
+    return np.asarray((used.left * len(used.systems) + used.right) * 3 + used.outcome)

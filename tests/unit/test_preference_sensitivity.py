@@ -7,9 +7,9 @@ from unit.preference_studies import study
 
 from suites.preference.fit import fit
 from suites.preference.metric_agreement import metric_agreement
-from suites.preference.models import DECISIVE, HALF_TIES
+from suites.preference.models import DAVIDSON, DECISIVE, HALF_TIES, TieModel
 from suites.preference.rates import both_bad, clustered_mean
-from suites.preference.sensitivity import by_model, votes_to_flip, without_each_rater
+from suites.preference.sensitivity import by_model, votes_to_flip, without_each
 from suites.preference.votes import Outcome, Vote, count, gather
 
 STRENGTHS = np.array([0.5, 0.0, -0.5])
@@ -22,14 +22,18 @@ def test_each_model_is_its_own_fit() -> None:
     assert np.ptp(found["half-ties"].strengths) < np.ptp(found["davidson"].strengths)
 
 
-def test_leaving_a_rater_out_is_fitting_the_others() -> None:
+@pytest.mark.parametrize("model", [DAVIDSON, DECISIVE])
+def test_leaving_a_rater_or_a_prompt_out_is_fitting_the_others(model: TieModel) -> None:
     votes = study(np.random.default_rng(1), 10, 5, 30, STRENGTHS)
-    found = without_each_rater(votes, fit(count(votes), DECISIVE))
-    for rater in (0, 9):
-        others = fit(count(votes.where(votes.rater != rater)), DECISIVE)
-        assert found[rater] == pytest.approx(others.strengths, abs=1e-9)
+    fitted = fit(count(votes), model)
+    raters, prompts = without_each(votes, fitted, "rater"), without_each(votes, fitted, "prompt")
+    for at in range(5):
+        others = fit(count(votes.where(votes.rater != at)), model)
+        assert raters[at] == pytest.approx(others.strengths, abs=1e-9)
+        others = fit(count(votes.where(votes.prompt != at)), model)
+        assert prompts[at] == pytest.approx(others.strengths, abs=1e-9)
     alone = votes.where(votes.rater == 3)
-    assert np.isnan(without_each_rater(alone, fit(count(alone), DECISIVE))[3]).all()
+    assert np.isnan(without_each(alone, fit(count(alone), model), "rater")[3]).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
