@@ -6,7 +6,7 @@ own, *features*: computed once per clip in one pass, kept by content address, an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -77,7 +77,7 @@ class Evidence:
     """
 
     clip: Clip
-    features: Mapping[str, Arrays]
+    features: Mapping[str, Arrays] = field(default_factory=dict)
     prompt: str = ""
     annotation: Path | None = None  # the `keepframe-annotation` JSON beside the clip
 
@@ -98,7 +98,11 @@ class VideoMetric(Protocol):
 
     def available(self) -> str | None: ...
 
-    def features(self) -> tuple[Feature, ...]: ...
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        """What it wants computed; `evidence.features` is still empty.
+
+        Raises KeepframeError when this video cannot be scored at all (no prompt, no annotation).
+        """
 
     def __call__(self, evidence: Evidence) -> Series:
         """Raises KeepframeError when this video cannot be scored: that is a failed row, never a zero."""

@@ -26,7 +26,7 @@ class TemporalFlickering:
     def available(self) -> str | None:
         return None
 
-    def features(self) -> tuple[Feature, ...]:
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
         return (FrameDifferences(),)
 
     def __call__(self, evidence: Evidence) -> Series:

@@ -172,8 +172,9 @@ def test_a_broken_video_is_the_callers_to_handle(clip: Clip, tmp_path: Path) -> 
 
 def test_flickering_is_vbenchs_formula(clip: Clip) -> None:
     metric = TemporalFlickering()
-    assert isinstance(metric, VideoMetric) and all(isinstance(f, Feature) for f in metric.features())
-    found = extract(clip, metric.features())
+    features = metric.features(Evidence(clip))
+    assert isinstance(metric, VideoMetric) and all(isinstance(f, Feature) for f in features)
+    found = extract(clip, features)
     series = metric(Evidence(clip, found.arrays))
     frames = [frame.astype(np.float32) for frame in read.read_frames(clip, range(clip.frames))]
     published = [float(np.mean(cv2.absdiff(a, b))) for a, b in itertools.pairwise(frames)]

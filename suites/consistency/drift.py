@@ -1,0 +1,79 @@
+"""Drift: how far the end of a video has moved from its beginning, by any figure that is known of each frame.
+
+The measure that autoregressive video papers report: the absolute difference of a figure's mean over the first 15 %
+of the frames and over the last 15 %. It says nothing of why: a sunset drifts too, so compare with real footage.
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64
+
+from bench.errors import KeepframeError
+from suites.features.looks import Looks
+from suites.features.protocols import Evidence, Feature, Series
+
+PART = 0.15
+
+
+def drift(values: Float64[np.ndarray, " frame"], part: float = PART) -> float:
+    """|mean of the first part - mean of the last part|, each at least one value.
+
+    Raises KeepframeError for fewer than two values: the parts would be the same.
+
+    >>> drift(np.array([1.0, 1.0, 5.0, 2.0, 2.0, 2.0]))
+    1.0
+    """
+    if len(values) < 2:
+        raise KeepframeError(f"Drift needs two frames or more, not {len(values)}.", "Give a longer video.")
+    count = max(1, round(part * len(values)))
+    return abs(float(values[:count].mean()) - float(values[-count:].mean()))
+
+
+class _LookDrift:
+    """Drift of one of the figures of `suites/features/looks.py`."""
+
+    name: str
+    look: str
+    unit = ""
+    version = "1"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+    reads: tuple[Literal["prompt", "annotation"], ...] = ()
+
+    def available(self) -> str | None:
+        return None
+
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        return (Looks(),)
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return Series.one(drift(evidence.features["looks"][self.look]))
+
+
+class BrightnessDrift(_LookDrift):
+    """How much brighter or darker a video ends than it began, in parts of 255."""
+
+    name = "drift_brightness"
+    look = "brightness"
+
+
+class ContrastDrift(_LookDrift):
+    """How much contrast (standard deviation of luma, in parts of 255) a video gains or loses."""
+
+    name = "drift_contrast"
+    look = "contrast"
+
+
+class ColourDrift(_LookDrift):
+    """How much colourfulness (Hasler and Süsstrunk) a video gains or loses."""
+
+    name = "drift_colour"
+    look = "colourfulness"
+
+
+class SharpnessDrift(_LookDrift):
+    """How much sharpness (standard deviation of the Laplacian, grey levels) a video gains or loses."""
+
+    name = "drift_sharpness"
+    look = "sharpness"
+    unit = "levels"
