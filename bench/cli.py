@@ -24,6 +24,7 @@ VERBS = {
         "Measure the trivial memories on procedural footage; needs no arguments.",
     ),
     "run": ("reports.verbs:run", "Measure the memories of a spec; running it again finishes what is missing."),
+    "score": ("reports.score:score", "Score whole videos without a reference: flicker, motion, drift, who comes back."),
     "compare": ("reports.verbs:compare", "Which memory keeps more, and how sure is that: paired differences, BD-rate."),
     "report": ("reports.verbs:report", "Write one self-contained HTML file about a run."),
     "board": ("leaderboard.serve:board", "Browse the results in a web page on this machine."),

@@ -34,8 +34,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "codec": "bench.memories.codec:Codec",
         "shuffled": "bench.memories.shuffled:Shuffled",
         "withheld": "bench.memories.withheld:Withheld",
+        "latents": "bench.memories.latents:Latents",
+        "history": "bench.memories.tiny_history:TinyHistory",
     },
-    "generator": {"readout": "bench.generation.readout:ReadOut"},
+    "generator": {
+        "readout": "bench.generation.readout:ReadOut",
+        "reference": "bench.generation.reference:Reference",
+    },
     "suite": {"retrieval": "suites.retrieval.suite:Retrieval"},
     "metric": {
         "psnr": "suites.metrics.psnr:Psnr",
@@ -44,6 +49,17 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vmaf": "suites.metrics.vmaf:Vmaf",
         "lpips_alex": "suites.metrics.lpips:LpipsAlex",
         "lpips_vgg": "suites.metrics.lpips:LpipsVgg",
+    },
+    # scores of a whole video without a reference: `keepframe score`
+    "video-metric": {
+        "temporal_flickering": "suites.vbench.flickering:TemporalFlickering",
+        "drift_brightness": "suites.consistency.drift:BrightnessDrift",
+        "drift_contrast": "suites.consistency.drift:ContrastDrift",
+        "drift_colour": "suites.consistency.drift:ColourDrift",
+        "drift_sharpness": "suites.consistency.drift:SharpnessDrift",
+        "far_colour_similarity": "suites.consistency.distance:FarColourSimilarity",
+        "character_return": "suites.consistency.returns:CharacterReturn",
+        "place_return": "suites.consistency.returns:PlaceReturn",
     },
 }
 

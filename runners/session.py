@@ -15,8 +15,8 @@ from bench.spec import RunSpec
 from bench.store import TABLES, Store
 from bench.video.footage import Footage, load
 from runners import local
-from runners.plan import Plan, build, missing
-from runners.work import Rows
+from runners.plan import Plan, Task, build, missing
+from runners.work import Rows, work
 
 Report = Callable[[str, int, int, str], None]
 """Called as `report(stage, done, total, what)`; stages are `render`, `probe` and `measure`."""
@@ -43,9 +43,21 @@ def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, rep
     Raises KeepframeError for what stops a run (a wrong spec, an empty folder, a full disk). What was stored
     before that stays, also after KeyboardInterrupt.
     """
-    began = time.monotonic()
     store = Store(root)
-    plan = prepare(spec, root, report)
+    return carry_out(prepare(spec, root, report), store, workers=workers, retry=retry, report=report)
+
+
+def carry_out(
+    plan: Plan,
+    store: Store,
+    *,
+    workers: int,
+    retry: bool,
+    report: Report,
+    entry: Callable[[Task, Store, str], None] = work,
+) -> Outcome:
+    """Do what is missing of a plan, by `entry` for each task; see `execute`."""
+    began = time.monotonic()
     session = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
     _write_down(plan, store, session, workers)
     _note_problems(plan, store, session)
@@ -54,7 +66,7 @@ def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, rep
     done = 0
     report("measure", 0, total, "")
     try:
-        for ended in local.run(tasks, root, session, workers):
+        for ended in local.run(tasks, store.root, session, workers, entry):
             done += ended.systems
             report("measure", done, total, ended.task.case.id)
     finally:

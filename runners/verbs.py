@@ -60,7 +60,9 @@ def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
         last_line({"store": str(store), "runs": found})
 
 
-def list_plugins(kind: Literal["all", "memory", "generator", "suite", "metric"] = "all", *, json: Json = False) -> None:
+def list_plugins(
+    kind: Literal["all", "memory", "generator", "suite", "metric", "video-metric"] = "all", *, json: Json = False
+) -> None:
     """List the plug-ins that a spec can name: built-in ones and installed entry points.
 
     Example: keepframe list memory

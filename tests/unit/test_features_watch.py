@@ -1,0 +1,181 @@
+"""`keepframe score`: folders in, rows out; what is missing or broken is said and never made up."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from bench import registry
+from bench.cli import app
+from bench.errors import UsageError
+from bench.store import Store
+from bench.types import Size
+from bench.video.clip import probe
+from bench.video.footage import load
+from bench.video.procedural import write_clip
+from bench.video.read import read_frames
+from runners.watch import _groups, build, read_prompts, series_of, watch
+from suites.features.protocols import Evidence, Feature, Series
+
+SESSION = "test"
+
+
+class Words:
+    """A metric of the prompt alone."""
+
+    name = "words"
+    version = "1"
+    unit = ""
+    better: Literal["higher", "lower", "neutral"] = "higher"
+    reads: tuple[Literal["prompt", "annotation"], ...] = ("prompt",)
+
+    def available(self) -> str | None:
+        return None
+
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        return ()
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return Series.one(len(evidence.prompt.split()))
+
+
+class Absent(Words):
+    name = "absent"
+
+    def available(self) -> str | None:
+        return "The weights 'x' are missing.\n  keepframe weights fetch x"
+
+
+class Broken(Words):
+    name = "broken"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return Series.one(float("nan"))
+
+
+@pytest.fixture(autouse=True)
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(registry.BUILT_IN["video-metric"])
+    for one in (Words, Absent, Broken):
+        known[one.name] = f"{__name__}:{one.__name__}"
+    monkeypatch.setitem(registry.BUILT_IN, "video-metric", known)
+    original = registry.resolve
+
+    def resolve(kind: str, ref: str) -> Any:
+        return {one.name: one for one in (Words, Absent, Broken)}.get(ref) or original(kind, ref)
+
+    monkeypatch.setattr(registry, "resolve", resolve)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for kind in ("static", "high-motion"):
+        write_clip(kind, 0, folder, size=Size(96, 64), fps=8, seconds=2)
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    return folder
+
+
+def run(folder: Path, root: Path, metrics: list[str], prompts: Path | None = None) -> tuple[Any, Store]:
+    store = Store(root)
+    plan = build("t", {"mine": load(folder)}, {"mine": folder}, metrics, prompts)
+    for task in plan.tasks:
+        watch(task, store, SESSION)
+    store.save_run(plan.key, {"name": "t", "spec": {}, "sessions": [{"started_at": 0.0}]}, plan.table)
+    return plan, store
+
+
+def test_scores_are_stored_with_what_they_are_made_of(folder: Path, tmp_path: Path) -> None:
+    plan, store = run(folder, tmp_path / "s", ["temporal_flickering"])
+    scores = store.results(plan.key).scores.to_pylist()
+    assert [row["case"] for row in sorted(scores, key=lambda row: row["case"])] == ["high-motion-0", "static-0"]
+    clip = probe(folder / "high-motion-0.mp4")
+    frames = read_frames(clip, range(clip.frames)).astype(float)
+    expected = 1 - np.abs(np.diff(frames, axis=0)).mean() / 255
+    (row,) = (row for row in scores if row["case"] == "high-motion-0")
+    assert row["value"] == pytest.approx(expected, rel=1e-9)
+    for score in plan.tasks[0].asks[0].scores.values():
+        arrays = series_of(store).get(score)
+        assert arrays is not None and len(arrays["values"]) == clip.frames - 1
+    assert set(plan.problems.values()) and "broken" in next(iter(plan.problems.values()))
+
+
+def test_unavailable_and_nonsense_become_failures_never_scores(folder: Path, tmp_path: Path) -> None:
+    plan, store = run(folder, tmp_path / "s", ["absent", "broken", "temporal_flickering"])
+    assert plan.unavailable["absent"].endswith("keepframe weights fetch x")
+    rows = store.results(plan.key).scores.to_pylist()
+    assert {row["metric"] for row in rows} == {"temporal_flickering"}
+    failed = store.results(plan.key).failures.to_pylist()
+    assert {"absent", "broken"} <= {row["metric"] for row in failed}
+
+
+def test_the_prompt_is_in_the_address_of_what_reads_it_only(folder: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "p.json"
+    keys = []
+    for text in ("a cat", "a small cat"):
+        prompts.write_text(json.dumps({"static-0": text, "high-motion-0.mp4": text}))
+        plan, store = run(folder, tmp_path / "s", ["words", "temporal_flickering"], prompts)
+        keys.append({row["metric"]: row["score_key"] for row in plan.table.to_pylist() if row["case"] == "static-0"})
+        words = [r["value"] for r in store.results(plan.key).scores.to_pylist() if r["metric"] == "words"]
+        assert words == [len(text.split())] * 2
+    assert keys[0]["words"] != keys[1]["words"]
+    assert keys[0]["temporal_flickering"] == keys[1]["temporal_flickering"]
+
+
+def test_prompt_files(tmp_path: Path) -> None:
+    table = tmp_path / "p.csv"
+    table.write_text('file,prompt\na.mp4,"A cat, asleep."\n')
+    assert read_prompts(table) == {"a.mp4": "A cat, asleep."}
+    table.write_text("file,text\na.mp4,A cat\n")
+    with pytest.raises(UsageError, match="no column 'prompt'"):
+        read_prompts(table)
+    wrong = tmp_path / "p.json"
+    wrong.write_text('["a"]')
+    with pytest.raises(UsageError, match="object of texts"):
+        read_prompts(wrong)
+
+
+def test_prompts_of_other_videos_are_refused(folder: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "p.json"
+    prompts.write_text('{"nothing": "here"}')
+    with pytest.raises(UsageError, match="names none"):
+        build("t", {"mine": load(folder)}, {"mine": folder}, ["words"], prompts)
+
+
+def test_tries_at_one_prompt_are_one_unit_and_numbered_takes_are_not() -> None:
+    tries = {
+        "a cat-0": "a cat",
+        "a cat-1": "a cat",
+        "a dog-0": "a dog",
+        "take-0": "",
+        "take-1": "",
+        "x-0": "1",
+        "x-1": "2",
+    }
+    assert set(_groups(tries).values()) == {"a cat", "a dog-0", "take-0", "take-1", "x-0", "x-1"}
+
+
+def test_the_verb_runs_resumes_and_says_how_it_went(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["score", f"a={folder}", "--metrics", "temporal_flickering,drift_brightness", "--workers", "1", "--json"]
+    for done in (2, 0):
+        code = app()([*command, "--store", str(tmp_path / "s")], result_action="return_value")
+        last = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+        assert (code, last["done"], last["failures"]) == (0, done, 1)
+    for wrong in (["score"], ["score", f"a={folder}", f"a={folder}"], ["score", str(folder), "--metrics", "nonsense"]):
+        with pytest.raises(UsageError):
+            app()([*wrong, "--store", str(tmp_path / "s")], result_action="return_value")
+
+
+def test_every_built_in_metric_of_videos_keeps_the_protocol() -> None:
+    from suites.features.protocols import VideoMetric
+
+    for ref in registry.BUILT_IN["video-metric"]:
+        metric = registry.resolve("video-metric", ref)()
+        assert isinstance(metric, VideoMetric)
+        assert metric.name == ref
+        missing = metric.available()
+        assert missing is None or "\n  " in missing  # what is missing, then the command
