@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from bench import registry
 from bench.digest import digest_bytes, digest_file, key
 from bench.errors import UsageError
+from bench.memories.weighted import WeightedEncoder
 from bench.protocols import Metric
 from bench.spec import RunSpec
 from bench.store import PLAN, Store
@@ -37,12 +38,14 @@ class Plugin:
     ref: str
     args: dict[str, Any]
     code: str
+    weights: dict[str, str] = field(default_factory=dict)  # sha256 by name, of an encoder that has weights
 
     @property
     def identity(self) -> dict[str, Any]:
         # a file of the user's own is known by its code, not by where it lies on this machine
         name = self.ref.rpartition(":")[2] if self.ref.rpartition(":")[0].endswith(".py") else self.ref
-        return {"ref": name, "args": self.args, "code": self.code}
+        weights = {"weights": self.weights} if self.weights else {}
+        return {"ref": name, "args": self.args, "code": self.code, **weights}
 
 
 @dataclass(frozen=True)
@@ -276,8 +279,9 @@ def _memory(ref: str, args: dict[str, Any]) -> Plugin:
 def _plugin(kind: str, ref: str, args: dict[str, Any]) -> Plugin:
     target = registry.resolve(kind, ref)
     bound = registry.bind(target, args)
-    target(**bound)  # a wrong value is an error now, not in the middle of the night
-    return Plugin(ref, bound, registry.code_digest(target))
+    plugin = target(**bound)  # a wrong value is an error now, not in the middle of the night
+    weights = dict(plugin.weights()) if isinstance(plugin, WeightedEncoder) else {}
+    return Plugin(ref, bound, registry.code_digest(target), weights)
 
 
 def _metric(ref: str) -> Metric:

@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.memories.header import Header
 from bench.memories.intake import History, begun
+from bench.memories.weighted import WeightedEncoder
 from bench.protocols import DeclarableEncoder, Memory, MemoryEncoder
 from bench.registry import bind, resolve
 from bench.types import Frames, Size
@@ -27,6 +28,10 @@ class Controlled:
     def __init__(self, of: str, args: dict[str, Any] | None) -> None:
         self._inner = built(of, args or {})
         self._history: History | None = None
+
+    def weights(self) -> dict[str, str]:
+        """sha256 of the weights of the memory itself, where it has any."""
+        return dict(self._inner.weights()) if isinstance(self._inner, WeightedEncoder) else {}
 
     def declare(self, at_s: Sequence[float]) -> None:
         """Passed on to a memory that can use it."""

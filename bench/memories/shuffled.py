@@ -7,10 +7,11 @@ in every run.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import UsageError
+from bench.memories.context import Context, TokenMemory
 from bench.memories.controlled import Controlled
 from bench.memories.header import Header
 from bench.protocols import Memory, ReadableMemory
@@ -35,11 +36,11 @@ def moved_spans(seed: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class ShuffledMemory:
+class _Behind:
     """Another memory behind a header of its own, which is 22 bytes and says how long the history was."""
 
     header: Header
-    inner: ReadableMemory
+    inner: Memory
     spans: tuple[int, ...]
 
     @property
@@ -56,10 +57,10 @@ class ShuffledMemory:
         """Header, then the bytes of the memory itself."""
         return self.header.pack(KIND, self.inner.to_bytes())
 
-    def recall(self, at_s: Sequence[float]) -> Frames:
-        """What the memory answers at the moments of other spans."""
-        self.header.frames_at(at_s)  # outside the history is an error here too
-        return self.inner.recall([self._moved(moment) for moment in at_s])
+    def moved(self, at_s: Sequence[float]) -> list[float]:
+        """The moments of other spans that are looked up instead. Raises KeepframeError outside of the history."""
+        self.header.frames_at(at_s)
+        return [self._moved(moment) for moment in at_s]
 
     def _moved(self, moment: float) -> float:
         length_s = self.header.duration_s / SPANS
@@ -67,11 +68,39 @@ class ShuffledMemory:
         return min(self.spans[span] * length_s + (moment - span * length_s), self.header.duration_s)
 
 
+@dataclass(frozen=True)
+class ShuffledMemory(_Behind):
+    """A memory that answers by itself, shuffled."""
+
+    inner: ReadableMemory
+
+    def recall(self, at_s: Sequence[float]) -> Frames:
+        """What the memory answers at the moments of other spans."""
+        return self.inner.recall(self.moved(at_s))
+
+
+@dataclass(frozen=True)
+class ShuffledTokens(_Behind):
+    """A memory that a generator reads, shuffled. It can be asked for moments, and not gone on from."""
+
+    inner: TokenMemory
+
+    def context(self) -> Context:
+        """The context of the memory itself."""
+        context: Context = self.inner.context()
+        return replace(context, past=None)
+
+    def asked(self, at_s: Sequence[float]) -> Sequence[float]:
+        """The moments of other spans."""
+        return self.moved(at_s)
+
+
 class Shuffled(Controlled):
     """Encodes with the memory `of` (built with `args`) and shuffles what is asked of it.
 
     Below 16 frames some spans share a frame, so the control is weaker; a history of one frame cannot be shuffled.
-    Raises UsageError for an unknown memory, wrong arguments, or a memory that needs a generator to answer.
+    Raises UsageError for an unknown memory, wrong arguments, or a memory that neither answers by itself nor has
+    tokens for the reference generator.
 
     >>> from bench.types import Size
     >>> encoder = Shuffled(of="last-frame")
@@ -87,17 +116,18 @@ class Shuffled(Controlled):
         self._of = of
         self._spans = tuple(moved_spans(seed))
 
-    def finish(self) -> ShuffledMemory:
+    def finish(self) -> ShuffledMemory | ShuffledTokens:
         """The memory."""
-        header, inner = self._finished()
-        return ShuffledMemory(header, self._readable(inner), self._spans)
+        return self._behind(*self._finished())
 
-    def from_bytes(self, data: bytes) -> ShuffledMemory:
+    def from_bytes(self, data: bytes) -> ShuffledMemory | ShuffledTokens:
         """The inverse of `to_bytes`."""
         header, inner = Header.unpack(KIND, data)
-        return ShuffledMemory(header, self._readable(self._inner.from_bytes(inner)), self._spans)
+        return self._behind(header, self._inner.from_bytes(inner))
 
-    def _readable(self, memory: Memory) -> ReadableMemory:
-        if not isinstance(memory, ReadableMemory):
-            raise UsageError(f"The memory {self._of!r} has no recall().", "Shuffle one that answers by itself.")
-        return memory
+    def _behind(self, header: Header, memory: Memory) -> ShuffledMemory | ShuffledTokens:
+        if isinstance(memory, ReadableMemory):
+            return ShuffledMemory(header, memory, self._spans)
+        if isinstance(memory, TokenMemory):
+            return ShuffledTokens(header, memory, self._spans)
+        raise UsageError(f"The memory {self._of!r} has no recall().", "Shuffle one that answers by itself.")

@@ -1,7 +1,7 @@
 """Control: the memory is made and then not given to the read-out.
 
-What is left is what anybody answers who saw nothing: mid-grey. A memory that scores no better than this keeps
-nothing that the metric can see.
+What is left is what anybody answers who saw nothing: mid-grey, or, for a memory that a generator reads, what that
+generator makes of no memory at all. A memory that scores no better than this keeps nothing that the metric can see.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import KeepframeError
+from bench.memories.context import Context, TokenEncoder
 from bench.memories.controlled import Controlled
 from bench.memories.header import Header
 from bench.types import Frames
@@ -45,8 +46,26 @@ class WithheldMemory:
         return np.full((len(self.header.frames_at(at_s)), height, width, 3), MID_GREY, np.uint8)
 
 
+@dataclass(frozen=True)
+class WithheldTokens(WithheldMemory):
+    """The same of a memory of tokens: a generator is given its weights and no tokens."""
+
+    encoder: TokenEncoder
+
+    def context(self) -> Context:
+        """A context with nothing in it, neither to read nor to go on from."""
+        context: Context = self.encoder.withheld(self.header)
+        return context
+
+    def asked(self, at_s: Sequence[float]) -> Sequence[float]:
+        """The moments themselves."""
+        return at_s
+
+
 class Withheld(Controlled):
     """Encodes with the memory `of` (built with `args`), so that the work is the same, and hands on nothing.
+
+    The readout answers mid-grey; the reference generator, for a memory that it reads, what its weights make of nothing.
 
     Raises UsageError for an unknown memory or wrong arguments.
 
@@ -64,11 +83,14 @@ class Withheld(Controlled):
     def finish(self) -> WithheldMemory:
         """The header; what the other memory kept is dropped here."""
         header, _ = self._finished()
-        return WithheldMemory(header)
+        return self._without(header)
 
     def from_bytes(self, data: bytes) -> WithheldMemory:
         """The inverse of `to_bytes`."""
         header, payload = Header.unpack(KIND, data)
         if payload:
             raise KeepframeError(f"A withheld memory carries {len(payload)} bytes.", "Encode the history again.")
-        return WithheldMemory(header)
+        return self._without(header)
+
+    def _without(self, header: Header) -> WithheldMemory:
+        return WithheldTokens(header, self._inner) if isinstance(self._inner, TokenEncoder) else WithheldMemory(header)

@@ -27,7 +27,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 
 def test_every_memory_that_needs_no_training_is_here() -> None:
     own = {name for name, target in BUILT_IN["memory"].items() if target.startswith("bench.memories.")}
-    assert own <= {name for name, _ in CASES}
+    trained = {"history", "latents"}  # tests/unit/test_memories_tiny_history.py holds them to it, with tiny weights
+    assert own - trained <= {name for name, _ in CASES}
 
 
 @pytest.mark.parametrize(("name", "args"), CASES, ids=[f"{name}-{'-'.join(map(str, args))}" for name, args in CASES])
