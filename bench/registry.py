@@ -53,6 +53,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     # scores of a whole video without a reference: `keepframe score`
     "video-metric": {
         "temporal_flickering": "suites.vbench.flickering:TemporalFlickering",
+        "dynamic_degree": "suites.dynamics.degree:DynamicDegree",
+        "flow_speed": "suites.dynamics.degree:FlowSpeed",
+        "static_filter": "suites.dynamics.degree:StaticFilter",
         "drift_brightness": "suites.consistency.drift:BrightnessDrift",
         "drift_contrast": "suites.consistency.drift:ContrastDrift",
         "drift_colour": "suites.consistency.drift:ColourDrift",

@@ -1,0 +1,154 @@
+"""RAFT optical flow over a video: each frame encoded once, and only the last of the updates brought to full size.
+
+Torchvision's own forward takes a pair, encodes both frames, and upsamples all of its updates: a frame in the middle
+of a video is encoded twice and nineteen of twenty full-size flows are thrown away. The modules here are
+torchvision's; only the order of calls is ours, and the flows are the same to the bit on a CPU.
+
+Weights: `raft` of the catalogue is torchvision's port of the authors' raft-things.pth, which VBench uses.
+Torchvision's default weights are others, trained by torchvision; they give other numbers.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bench.errors import KeepframeError
+
+UPDATES = 20  # as in the authors' evaluation and VBench; torchvision's default is 12
+MINIMUM_SIDE = 121  # pads to 128, where the correlation pyramid's smallest level still has two cells
+
+
+_NAMES = tuple(
+    (re.compile(old), new)
+    for old, new in (
+        (r"^fnet\.", "feature_encoder."),
+        (r"^cnet\.", "context_encoder."),
+        (r"encoder\.conv1\.", "encoder.convnormrelu.0."),
+        (r"encoder\.norm1\.", "encoder.convnormrelu.1."),
+        (r"encoder\.conv2\.", "encoder.conv."),
+        (r"(layer\d\.\d)\.conv(\d)\.", r"\1.convnormrelu\2.0."),
+        (r"(layer\d\.\d)\.norm([12])\.", r"\1.convnormrelu\2.1."),
+        (r"update_block\.encoder\.conv([cf])(\d)\.", r"update_block.motion_encoder.conv\1\2.0."),
+        (r"motion_encoder\.convc", "motion_encoder.convcorr"),
+        (r"motion_encoder\.convf", "motion_encoder.convflow"),
+        (r"update_block\.encoder\.conv\.", "update_block.motion_encoder.conv.0."),
+        (r"update_block\.gru\.conv([zrq])(\d)\.", r"update_block.recurrent_block.convgru\2.conv\1."),
+        (r"update_block\.mask\.0\.", "mask_predictor.convrelu.0."),
+        (r"update_block\.mask\.2\.", "mask_predictor.conv."),
+    )
+)
+
+
+class Encoded(NamedTuple):
+    """A frame as RAFT sees it: its matching features, and the picture that its context is made from."""
+
+    features: Any  # Float[Tensor, "1 channel height/8 width/8"]
+    picture: Any  # Float[Tensor, "1 3 height width"], -1 to 1, padded to multiples of 8
+
+
+def load(weights: Path) -> Any:
+    """RAFT-large in evaluation mode, without gradients, from torchvision's file or the authors' raft-things.pth.
+
+    Raises KeepframeError when the file holds something else.
+    """
+    import torch
+
+    model = empty()
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        model.load_state_dict(converted(state) if any(name.startswith("module.") for name in state) else state)
+    except Exception as error:
+        raise KeepframeError(f"{weights} is not RAFT-large: {error}", "keepframe weights fetch raft") from error
+    return model
+
+
+def empty() -> Any:
+    """RAFT-large as its constructor leaves it: for weights to be loaded into."""
+    from torchvision.models.optical_flow import raft_large
+
+    return raft_large(weights=None, progress=False).eval().requires_grad_(False)
+
+
+def encode(model: Any, frame: np.ndarray) -> Encoded:
+    """One uint8 RGB frame, replicate-padded on all sides to multiples of 8 (the authors' "sintel" padding)."""
+    import torch
+    from torch.nn import functional as F
+
+    device = next(model.parameters()).device
+    height, width = frame.shape[:2]
+    down, across = -height % 8, -width % 8
+    with torch.inference_mode():
+        picture = torch.tensor(frame, device=device).permute(2, 0, 1)[None].float()  # copies: frames are read-only
+        sides = (across // 2, across - across // 2, down // 2, down - down // 2)
+        picture = 2 * (F.pad(picture, sides, mode="replicate") / 255.0) - 1
+        return Encoded(model.feature_encoder(picture), picture)
+
+
+def flow(model: Any, first: Encoded, second: Encoded, updates: int = UPDATES) -> Float[np.ndarray, "2 height width"]:
+    """The flow from `first` to `second` in pixels (x, y), over the padded picture.
+
+    Source: Teed and Deng, "RAFT" (2020); the order of steps of torchvision's `RAFT.forward`.
+    """
+    import torch
+    from torch.nn import functional as F
+    from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
+
+    with torch.inference_mode():
+        model.corr_block.build_pyramid(first.features, second.features)
+        context = model.context_encoder(first.picture)
+        hidden_size = model.update_block.hidden_state_size
+        hidden, context = torch.split(context, [hidden_size, context.shape[1] - hidden_size], dim=1)
+        hidden, context = torch.tanh(hidden), F.relu(context)
+        height, width = first.features.shape[-2:]
+        origin = make_coords_grid(1, height, width).to(first.features.device)
+        coordinates = origin
+        for _ in range(updates):
+            found = model.corr_block.index_pyramid(centroids_coords=coordinates)
+            hidden, step = model.update_block(hidden, context, found, coordinates - origin)
+            coordinates = coordinates + step
+        mask = model.mask_predictor(hidden)
+        full = upsample_flow(flow=coordinates - origin, up_mask=mask)
+    return np.asarray(full[0].cpu().numpy())
+
+
+def top_speed(flow: Float[np.ndarray, "2 height width"], part: float) -> float:
+    """Mean length of the longest `part` of the flow's vectors, in pixels: the speed of what moves most.
+
+    Source: `get_score` of VBench's dynamic_degree (5 %) and static_filter (2 %), which sort all of them.
+
+    >>> top_speed(np.stack([np.arange(100.0).reshape(10, 10), np.zeros((10, 10))]).astype(np.float32), 0.05)
+    97.0
+    """
+    lengths = np.sqrt(np.square(flow[0]) + np.square(flow[1])).ravel()
+    count = int(lengths.size * part)
+    return float(np.mean(np.partition(lengths, lengths.size - count)[lengths.size - count :]))
+
+
+def converted(published: Mapping[str, Any]) -> dict[str, Any]:
+    """The authors' state dict (raft-things.pth) under torchvision's names: renamed only, no number changes.
+
+    >>> list(converted({"module.fnet.conv1.weight": 0, "module.update_block.gru.convz1.bias": 1}))
+    ['feature_encoder.convnormrelu.0.weight', 'update_block.recurrent_block.convgru1.convz.bias']
+    """
+    found = {}
+    for name, value in published.items():
+        name = name.removeprefix("module.")
+        if ".norm3." in name:
+            continue  # the same tensors as downsample.1
+        for old, new in _NAMES:
+            name = old.sub(new, name)
+        found[name] = value
+    return found
+
+
+@lru_cache(maxsize=1)
+def loaded(weights: Path) -> Any:
+    """`load`, kept for the process, on the GPU where there is one."""
+    import torch
+
+    return load(weights).to("cuda" if torch.cuda.is_available() else "cpu")
