@@ -25,6 +25,21 @@ def test_many_fits_are_each_fit(model: TieModel, side: bool) -> None:
     assert np.isnan(found[4]).all()
 
 
+def test_thin_panels_are_fitted_as_fit_would() -> None:
+    """A few votes: many resampled tables have no finite maximum, and get the prior of `fit`."""
+    votes = study(np.random.default_rng(1), 5, 3, 8, 3 * STRENGTHS)
+    fitted = fit(count(votes))
+    assert not fitted.penalised
+    found = bootstrap(votes, fitted, rounds=40)
+    draw = np.random.default_rng(0).integers(5, size=(40, 5))
+    penalised = 0
+    for raters, strengths in zip(draw, found, strict=True):
+        by_hand = fit(sum(count(votes.where(votes.rater == rater)) for rater in raters))
+        penalised += by_hand.penalised
+        assert strengths == pytest.approx(by_hand.strengths, abs=1e-8)
+    assert 5 < penalised < 40  # both roads are taken
+
+
 def test_tables_by_rater_and_by_prompt_add_up() -> None:
     votes = study(np.random.default_rng(0), 5, 4, 20, STRENGTHS)
     for by in ("rater", "prompt"):
