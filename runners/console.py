@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-STAGES = {"render": "drawing footage", "probe": "reading footage", "measure": "measuring"}
+STAGES = {"render": "drawing footage", "probe": "reading footage", "measure": "measuring", "generate": "generating"}
 LOG_EVERY_S = 10.0
 
 out = Console()

@@ -14,7 +14,7 @@ class HistoryArgs:
     """The encoder's rate and variant, and how the DiT reads its tokens.
 
     Several encoders have their rates joined by `+`. `lora_alpha` is that of bench/backbones/lora.py; its rank is seen
-    in the weights. `sliding_window` is how many latents before the queried ones the DiT saw clean in training.
+    in the weights. `window` is how many latents before the queried ones the DiT saw clean in training.
 
     >>> HistoryArgs("4x4x2+2x2x8").rates
     (Rate(height=4, width=4, time=2), Rate(height=2, width=2, time=8))
@@ -26,7 +26,7 @@ class HistoryArgs:
     lora_alpha: float | None = None  # None: as large as the rank, so the adapters count as they are
     cross_attention: bool = False  # the tokens are read by attention of their own as well
     isolated_memory: bool = False  # the tokens do not look at the frames, so their keys and values can be kept
-    sliding_window: int = 0
+    window: int = 0
 
     @property
     def rates(self) -> tuple[Rate, ...]:

@@ -6,9 +6,9 @@ from bench.types import Prompt
 
 
 def nearest(storyboard: Sequence[Prompt], at_s: float) -> str:
-    """The prompt nearest in time (arXiv 2512.23851, section on prompting); the later of two equally near.
+    """The prompt nearest in time (arXiv 2512.23851, on autoregressive training); the earlier of two equally near.
 
-    >>> nearest((Prompt(0.0, "A harbour."), Prompt(4.0, "A ship.")), at_s=1.9)
+    >>> nearest((Prompt(0.0, "A harbour."), Prompt(4.0, "A ship.")), at_s=2.0)
     'A harbour.'
     """
-    return min(reversed(storyboard), key=lambda prompt: abs(prompt.at_s - at_s)).text
+    return min(storyboard, key=lambda prompt: abs(prompt.at_s - at_s)).text

@@ -52,5 +52,5 @@ class Reference:
             return recall(context, memory.asked(request.at_s), sampler, self._run, seed)
         check(request.storyboard)
         check_continuable(context, request.seconds)
-        window = context.reader.args.sliding_window if self._window is None else self._window
+        window = context.reader.args.window if self._window is None else self._window
         return rollout(context, request, sampler, window, seed)

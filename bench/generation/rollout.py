@@ -65,7 +65,7 @@ class Rollout:
 def rollout(context: Context, request: Continue, sampler: Sampler, window: int, seed: int) -> Iterator[Frames]:
     """`request.seconds` of video after the history, section by section, at the history's rate and size.
 
-    Times of the storyboard count from the end of the history. Each section takes the prompt nearest to its middle.
+    Times of the storyboard count from the end of the history. Each section takes the prompt nearest to its start.
     Where the history is faster than the backbone, frames are shown more than once, so that the two make one video.
     """
     space = context.reader.backbone.space
@@ -74,8 +74,7 @@ def rollout(context: Context, request: Continue, sampler: Sampler, window: int, 
     going = Rollout(context, sampler, window)
     given = made = 0
     while given < wanted:
-        at_s = (made + 2 * SECTION_LATENTS) / resampling.kept_fps
-        section = going.section(nearest(request.storyboard, at_s), seed)
+        section = going.section(nearest(request.storyboard, made / resampling.kept_fps), seed)
         made += len(section)
         shown: list[int] = []  # places in the section, of the frames on screen at the history's rate
         while (

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import lcm
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ class HistoryMemory:
     def context(self) -> Context:
         """What the generator reads."""
         past = HistoryStream.unpack(self.reader, self.state) if self.state else None
-        return Context(self.reader, self.header, self._tokens, past)
+        return Context(self.reader, self.header, self._tokens if self.floats else None, past)
 
     def asked(self, at_s: Sequence[float]) -> Sequence[float]:
         """The moments themselves."""
@@ -161,7 +162,7 @@ class TinyHistory:
         self._keep(self._stream, last)
         # the rollout goes on from the last latent that holds a frame, not from the still that fills up the last block
         state = self._stream.copy().pack() if self._continuable else b""
-        missing = -self._stream.latents % lcm(*(rate.time for rate in self._stream.reader.args.rates))
+        missing = -self._stream.latents % self._step()
         if missing:
             self._keep(self._stream, np.repeat(last[-1:], 4 * missing, axis=0))
         return HistoryMemory(header, self._stream.reader, tuple(b"".join(part) for part in self._parts), state)
@@ -194,10 +195,27 @@ class TinyHistory:
         """A context of that history without a token: what the DiT makes of nothing."""
         return Context(self._reader(), header, None)
 
-    def nothing(self, size: Size) -> Context:
-        """The context of a video that has not begun: frames of `size`, at the backbone's rate."""
+    def nothing(self) -> "HistoryMemory":
+        """The memory of a video that has not begun, at the backbone's rate and size: it can only be gone on from."""
         reader = self._reader()
-        return Context(reader, Header(float(reader.backbone.space.fps), size, 0), None, HistoryStream(reader))
+        space = reader.backbone.space
+        header = Header(float(space.fps), space.size, 0)
+        return HistoryMemory(header, reader, (b"",) * len(reader.encoders), HistoryStream(reader).pack())
+
+    def whole_blocks(self, frames: int) -> int:
+        """How many of `frames` frames, at the backbone's rate, fill blocks; all that fill latents if none is full."""
+        step = self._step()
+        latents = 1 + (frames - 1) // 4
+        return 1 + 4 * (latents - (latents % step if latents >= step else 0) - 1)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file of its weights."""
+        return self._path
+
+    def _step(self) -> int:
+        """Latents after which every encoder has finished a block."""
+        return lcm(*(rate.time for rate in HistoryArgs.of(self._about.args, self._path).rates))
 
     def _reader(self) -> Reader:
         return load_history(self._path, load_backbone(self._folder))

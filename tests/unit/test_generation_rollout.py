@@ -101,7 +101,7 @@ def test_a_faster_history_goes_on_at_its_own_rate() -> None:
 
 def test_a_rollout_that_starts_from_nothing_begins_with_a_single_frame_latent() -> None:
     encoder = TinyHistory(rate="2x2x2")
-    going = Rollout(encoder.nothing(Size(64, 48)), Sampler(steps=1), window=3)
+    going = Rollout(encoder.nothing().context(), Sampler(steps=1), window=3)
     assert going.tokens is None
     assert [len(going.section("a ship", seed=0)) for _ in range(2)] == [13, 16]
     assert going.tokens.coordinates[:, 0].unique().tolist() == [0.5, 2.5, 4.5, 6.5]
@@ -115,7 +115,7 @@ def test_the_window_shows_the_last_latents_and_matters() -> None:
 
 
 def test_the_prompt_matters_and_the_nearest_in_time_is_taken() -> None:
-    assert [nearest(BOARD, at_s) for at_s in (0.0, 1.9, 2.0, 9.0)] == [BOARD[0].text] * 2 + [BOARD[1].text] * 2
+    assert [nearest(BOARD, at_s) for at_s in (0.0, 1.9, 2.0, 9.0)] == [BOARD[0].text] * 3 + [BOARD[1].text]
     context = memory(synthetic_history(29, TINY_SIZE)).context()
     frames = [Rollout(context, Sampler(steps=1), window=0).section(words, seed=0) for words in ("a dog", "rain")]
     assert not np.array_equal(*frames)
