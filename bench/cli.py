@@ -31,6 +31,7 @@ VERBS = {
     "calibrate": ("reports.gate.verbs:calibrate", "Measure how far two runs of one system differ: the noise floor."),
     "baseline": ("reports.gate.verbs:baseline", "Show the baselines of the lock file, or make a run the baseline."),
     "board": ("leaderboard.serve:board", "Browse the results in a web page on this machine."),
+    "study": ("leaderboard.study.verbs:study", "Ask people which of two videos they prefer: new, serve, export, …"),
     "generate": ("runners.generate:generate", "Make a video from a storyboard, or go on from a clip by it."),
     "status": ("runners.verbs:status", "List the runs of a store and how complete they are."),
     "init": ("runners.verbs:init", "Print a spec to start from."),

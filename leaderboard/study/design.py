@@ -29,6 +29,7 @@ class Clip:
     media: str
     media_sha256: str
     duration_ms: int
+    fps: float
     role: str = "clip"
 
 
@@ -97,6 +98,7 @@ def _rows(design: Design) -> dict[str, list[dict[str, Any]]]:
             "media": clip.media,
             "media_sha256": clip.media_sha256,
             "duration_ms": clip.duration_ms,
+            "fps": clip.fps,
         }
         for no, clip in enumerate(design.clips, 1)
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
-from bench.digest import canonical, digest_bytes
+from bench.digest import canonical
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.deal import SCHEDULER, Deck, session
 from leaderboard.study.schema import assignment, comparison, event, identity, item, rater
@@ -60,7 +60,7 @@ def enrol(tx: Transaction, who: Newcomer) -> Row:
 def consent(tx: Transaction, config: StudyConfig, no: int, consent_sha256: str) -> None:
     """Note the consent to this very text, and deal the rater's session. Saying it twice is saying it once."""
     who = _rater(tx, no)
-    if consent_sha256 != digest_bytes(config.consent.encode()):
+    if consent_sha256 != config.consent_sha256:
         raise Refused(409, "The text that you agreed to is not this study's. Load the page again.")
     if who.consented_ms is not None:
         return

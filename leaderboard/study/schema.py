@@ -73,6 +73,7 @@ item = _table(
     _text("media", unique=True),  # the opaque name of its file
     _text("media_sha256"),
     _number("duration_ms"),
+    Column("fps", _real, nullable=False),
 )
 comparison = _table(
     "comparison",

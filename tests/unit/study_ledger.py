@@ -43,7 +43,7 @@ def study(root: Path, config: StudyConfig = CONFIG, url: str = "", size: tuple[i
 def enter(ledger: Ledger, name: str, source: str = "link") -> Row:
     """A rater who has agreed; their row."""
     who = ledger.do(lambda tx: raters.enrol(tx, raters.Newcomer(source, name, f"hmac of {name}"))).result()
-    agreed = digest_bytes(ledger.config.consent.encode())
+    agreed = ledger.config.consent_sha256
     ledger.do(lambda tx: raters.consent(tx, ledger.config, who.no, agreed)).result()
     return who
 
@@ -67,7 +67,7 @@ def answer_all(ledger: Ledger, clock: ManualClock, no: int, choice: str = "left"
 
 
 def _clip(system: str, prompt: str, role: str) -> Clip:
-    return Clip(system, prompt, _media(system, prompt, role), "0" * 64, DURATION_MS, role)
+    return Clip(system, prompt, _media(system, prompt, role), "0" * 64, DURATION_MS, 24.0, role)
 
 
 def _media(system: str, prompt: str, role: str) -> str:
