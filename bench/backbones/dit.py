@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.backbones.attention import KeyValue, attend
 from bench.backbones.config import Shapes
+from bench.backbones.memory_attention import MemoryAttention
 from bench.backbones.rope import Rotation, frame_coordinates, rotate, rotation
 from bench.errors import UsageError
 
@@ -43,16 +45,11 @@ class Groups(NamedTuple):
         return self.values[:, self.of_token, index]
 
 
-def attend(
-    query: Float[Tensor, "batch tokens heads channel"],
-    key: Float[Tensor, "batch others heads channel"],
-    value: Float[Tensor, "batch others heads channel"],
-    mask: Bool[Tensor, "batch 1 1 others"] | None = None,
-) -> Float[Tensor, "batch tokens width"]:
-    """PyTorch's attention with heads where linear layers put them, and joined again. `mask` is True where to look."""
-    parts = [part.transpose(1, 2) for part in (query, key, value)]
-    seen = F.scaled_dot_product_attention(parts[0], parts[1], parts[2], attn_mask=mask)
-    return seen.transpose(1, 2).flatten(-2)
+class MemoryCache(NamedTuple):
+    """What the layers made of a memory, for a DiT whose memory does not look at the frames: see `remember`."""
+
+    layers: list[KeyValue]  # by layer: what frames find in the sequence
+    readings: list[KeyValue]  # by layer: what they find by attention of its own; empty without it
 
 
 class SelfAttention(nn.Module):
@@ -64,13 +61,16 @@ class SelfAttention(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.norm_query, self.norm_key = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
 
+    def key_value(self, x: Float[Tensor, "batch tokens width"], positions: Rotation) -> KeyValue:
+        """What others find in these tokens."""
+        key = rotate(self.norm_key(self.key(x)).unflatten(-1, (self.heads, -1)), positions)
+        return KeyValue(key, self.value(x).unflatten(-1, (self.heads, -1)))
+
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], positions: Rotation
+        self, x: Float[Tensor, "batch tokens width"], positions: Rotation, seen: KeyValue
     ) -> Float[Tensor, "batch tokens width"]:
         query = rotate(self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1)), positions)
-        key = rotate(self.norm_key(self.key(x)).unflatten(-1, (self.heads, -1)), positions)
-        value = self.value(x).unflatten(-1, (self.heads, -1))
-        y: Tensor = self.out(attend(query, key, value))
+        y: Tensor = self.out(attend(query, seen.key, seen.value))
         return y
 
 
@@ -89,11 +89,15 @@ class CrossAttention(nn.Module):
         text: Float[Tensor, "batch words width"],
         kept: Bool[Tensor, "batch words"],
     ) -> Float[Tensor, "batch tokens width"]:
-        query = self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1))
         key = self.norm_key(self.key(text)).unflatten(-1, (self.heads, -1))
         value = self.value(text).unflatten(-1, (self.heads, -1))
-        y: Tensor = self.out(attend(query, key, value, kept[:, None, None]))
+        y: Tensor = self.out(attend(self.queries(x), key, value, kept[:, None, None]))
         return y
+
+    def queries(self, x: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens heads channel"]:
+        """What each token looks for."""
+        query: Tensor = self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1))
+        return query
 
 
 class Block(nn.Module):
@@ -107,27 +111,42 @@ class Block(nn.Module):
         self.attention = SelfAttention(width, shapes.heads)
         self.norm_text = nn.LayerNorm(width, eps=1e-6)
         self.read_text = CrossAttention(width, shapes.heads)
+        self.read_memory: MemoryAttention | None = None  # see `VideoDiT.add_memory_attention`
         self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.mlp = nn.Sequential(
             nn.Linear(width, shapes.mlp_width), nn.GELU(approximate="tanh"), nn.Linear(shapes.mlp_width, width)
         )
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], positions: Rotation, noise: Groups, text: TextTokens
-    ) -> Float[Tensor, "batch tokens width"]:
+        self,
+        x: Float[Tensor, "batch tokens width"],
+        positions: Rotation,
+        noise: Groups,
+        text: TextTokens,
+        memory: KeyValue | None = None,  # tokens that stand before `x` and are not in it
+        reading: KeyValue | None = None,  # the memory, for attention of its own
+    ) -> tuple[Float[Tensor, "batch tokens width"], KeyValue]:
+        """The tokens after this layer, and what others find in them."""
         level = Groups(noise.values + self.modulation, noise.of_token)
         y: Tensor = self.norm1(x) * (1 + level.part(1)) + level.part(0)
-        x = x + self.attention(y, positions) * level.part(2)
-        x = x + self.read_text(self.norm_text(x), text.tokens, text.kept)
+        own = self.attention.key_value(y, positions)
+        x = x + self.attention(y, positions, own if memory is None else memory.before(own)) * level.part(2)
+        y = self.norm_text(x)
+        read = self.read_text(y, text.tokens, text.kept)
+        if self.read_memory is not None and reading is not None:
+            read = read + self.read_memory(self.read_text.queries(y), positions, reading)
+        x = x + read
         y = self.norm2(x) * (1 + level.part(4)) + level.part(3)
         y = self.mlp(y) * level.part(5)
-        return x + y
+        return x + y, own
 
 
 class VideoDiT(nn.Module):
     """Predicts the velocity `noise - latents` of `x = (1 - sigma) * latents + sigma * noise`.
 
     `first_layer` is the patchifier with its projection: the history encoder puts its low-resolution branch through it.
+    With `isolated_memory` the memory's tokens look only at each other, not at the frames, and so are the same at every
+    sampling step: `remember` computes them once. A DiT is trained one way or the other.
 
     >>> from bench.backbones.config import shapes
     >>> dit = VideoDiT(shapes("nano"))
@@ -137,10 +156,11 @@ class VideoDiT(nn.Module):
     (1, 16, 2, 4, 6)
     """
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, *, isolated_memory: bool = False) -> None:
         super().__init__()
         width = shapes.width
         self.shapes = shapes
+        self.isolated_memory = isolated_memory
         self.first_layer = nn.Conv3d(shapes.latent_channels, width, shapes.patch, shapes.patch)
         self.text_in = nn.Sequential(
             nn.Linear(shapes.text_width, width), nn.GELU(approximate="tanh"), nn.Linear(width, width)
@@ -159,7 +179,7 @@ class VideoDiT(nn.Module):
         sigma: Float[Tensor, "batch time"],  # 0 is clean, 1 is noise
         times: Float[Tensor, " time"],  # index of each latent frame in the video: frames may be asked for in any order
         text: TextTokens,
-        memory: MemoryTokens | None = None,
+        memory: MemoryTokens | MemoryCache | None = None,
     ) -> Float[Tensor, "batch channel time height width"]:
         rows, columns = self.shapes.patch[1:]
         if noisy.shape[3] % rows or noisy.shape[4] % columns:
@@ -172,22 +192,69 @@ class VideoDiT(nn.Module):
         x = x.flatten(2).transpose(1, 2)
         coordinates = frame_coordinates(times, height, width)
         group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
-        if memory is not None:
+        if isinstance(memory, MemoryTokens) and self.isolated_memory:
+            memory = self.remember(memory, text)
+        if isinstance(memory, MemoryTokens):
             x = torch.cat([memory.tokens.to(x.dtype), x], dim=1)
             coordinates = torch.cat([memory.coordinates, coordinates])
             group = F.pad(group + 1, (len(memory.coordinates), 0))
             sigma = torch.cat([torch.zeros_like(sigma[:, :1]), sigma], dim=1)
+            memory = MemoryCache([], self._readings(memory, x.dtype))
         level = self.sigma_in(waves(sigma).to(x.dtype))
-        noise = Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), group)
-        positions = rotation(coordinates, self.shapes.width // self.shapes.heads)
-        prompt = TextTokens(self.text_in(text.tokens), text.kept)
-        for block in self.blocks:
-            x = block(x, positions, noise, prompt)
+        x, _ = self._through_blocks(x, coordinates, self._noise(level, group), text, memory)
         shown = frames * height * width
         x = x[:, -shown:]  # the memory was read; it is not an output
         last = Groups(level[:, :, None] + self.last_modulation, group[-shown:])
         x = self.last_layer(self.last_norm(x) * (1 + last.part(1)) + last.part(0))
         return self._unpatchify(x, frames, height, width)
+
+    def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
+        """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.
+
+        Raises ValueError for a DiT whose memory looks at the frames: there it is another one at every step.
+        """
+        if not self.isolated_memory:
+            raise ValueError("only the memory of a DiT with isolated_memory can be kept")
+        dtype = self.first_layer.weight.dtype
+        tokens = memory.tokens.to(dtype)
+        clean = torch.zeros(len(tokens), 1, device=tokens.device)
+        group = torch.zeros(tokens.shape[1], dtype=torch.long, device=tokens.device)
+        noise = self._noise(self.sigma_in(waves(clean).to(dtype)), group)
+        own = MemoryCache([], self._readings(memory, dtype))
+        _, layers = self._through_blocks(tokens, memory.coordinates, noise, text, own)
+        return MemoryCache(layers, own.readings)
+
+    def add_memory_attention(self) -> None:
+        """Give every layer attention of its own to the memory (bench/backbones/memory_attention.py), untrained."""
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            block.read_memory = MemoryAttention(self.shapes.width, self.shapes.heads).to(self.first_layer.weight)
+
+    def _through_blocks(
+        self,
+        x: Float[Tensor, "batch tokens width"],
+        coordinates: Float[Tensor, "tokens 3"],
+        noise: Groups,
+        text: TextTokens,
+        memory: MemoryCache | None,
+    ) -> tuple[Float[Tensor, "batch tokens width"], list[KeyValue]]:
+        """The tokens after all layers, and what others find in them at each."""
+        positions = rotation(coordinates, self.shapes.width // self.shapes.heads)
+        prompt = TextTokens(self.text_in(text.tokens), text.kept)
+        layers = []
+        for index, block in enumerate(self.blocks):
+            before, reading = (part[index] if part else None for part in memory or ([], []))
+            x, own = block(x, positions, noise, prompt, before, reading)
+            layers.append(own)
+        return x, layers
+
+    def _noise(self, level: Float[Tensor, "batch groups width"], group: Int[Tensor, " tokens"]) -> Groups:
+        return Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), group)
+
+    def _readings(self, memory: MemoryTokens, dtype: torch.dtype) -> list[KeyValue]:
+        places = rotation(memory.coordinates, self.shapes.width // self.shapes.heads)
+        readers = [block.read_memory for block in self.blocks if isinstance(block, Block)]
+        return [reader.key_value(memory.tokens.to(dtype), places) for reader in readers if reader is not None]
 
     def _unpatchify(
         self, x: Float[Tensor, "batch tokens patch"], frames: int, height: int, width: int

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.backbones.attention import attend
 from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
-from bench.backbones.dit import attend
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 

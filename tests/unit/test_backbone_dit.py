@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
+from bench.backbones.memory_attention import reading_state
 from bench.backbones.rate import Rate
 from bench.backbones.rope import block_coordinates, frame_coordinates, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
@@ -158,6 +159,77 @@ def test_lora_changes_nothing_at_first_trains_alone_and_folds_away(dit: VideoDiT
     fold_lora(blocks)
     assert list(dit.state_dict()) == names
     torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), memory()), adapted, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_an_isolated_memory_is_full_attention_with_a_mask(dit: VideoDiT, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory's tokens look at each other; frames look at everything: written as one mask over the sequence."""
+    given = memory()
+    count, every = given.tokens.shape[1], given.tokens.shape[1] + 2 * 2 * 3
+    isolated = VideoDiT(SHAPES, isolated_memory=True)
+    isolated.load_state_dict(dit.state_dict())
+    found = isolated(LATENTS, SIGMA, TIMES, prompt(), given)
+    assert (found - dit(LATENTS, SIGMA, TIMES, prompt(), given)).abs().max() > 1e-4
+    allowed = torch.ones(every, every, dtype=torch.bool)
+    allowed[:count, count:] = False
+
+    full = F.scaled_dot_product_attention
+    monkeypatch.setattr(
+        "bench.backbones.dit.attend",
+        lambda query, key, value, mask=None: (
+            full(
+                *(part.transpose(1, 2) for part in (query, key, value)),
+                attn_mask=allowed if key.shape[1] == every else mask,
+            )
+            .transpose(1, 2)
+            .flatten(-2)
+        ),
+    )
+    torch.testing.assert_close(found, dit(LATENTS, SIGMA, TIMES, prompt(), given), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_kept_keys_and_values_give_the_same_at_every_step(dit: VideoDiT, reading: bool) -> None:
+    isolated = VideoDiT(SHAPES, isolated_memory=True)
+    isolated.load_state_dict(dit.state_dict())
+    if reading:
+        isolated.add_memory_attention()
+        for block in isolated.blocks:
+            torch.nn.init.normal_(block.read_memory.out.weight, std=0.2)
+    given = memory()
+    given.tokens.requires_grad_()
+    cache = isolated.remember(given, prompt())
+    assert len(cache.layers) == SHAPES.layers
+    for sigma in (SIGMA, 0.5 * SIGMA):
+        cached = isolated(LATENTS, sigma, TIMES, prompt(), cache)
+        assert torch.equal(cached, isolated(LATENTS, sigma, TIMES, prompt(), given))
+    (gradient,) = torch.autograd.grad(cached.square().sum(), given.tokens)
+    assert (gradient.abs().sum(-1) > 0).all(), "the encoder learns through what is kept"
+    with pytest.raises(ValueError, match="isolated_memory"):
+        dit.remember(given, prompt())
+
+
+def test_attention_of_its_own_begins_at_nothing_and_then_reads_the_memory(dit: VideoDiT) -> None:
+    names = set(dit.state_dict())
+    before = dit(LATENTS, SIGMA, TIMES, prompt(), memory())
+    dit.add_memory_attention()
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), memory()), before, rtol=0, atol=0)
+    assert set(dit.state_dict()) - names == set(reading_state(dit))
+    assert len(reading_state(dit)) == SHAPES.layers * 7
+    dit(LATENTS, SIGMA, TIMES, prompt(), memory()).square().sum().backward()
+    assert all(block.read_memory.out.weight.grad.any() for block in dit.blocks)
+    for block in dit.blocks:
+        torch.nn.init.normal_(block.read_memory.out.weight, std=0.2)
+    dit.zero_grad()
+    with torch.no_grad():
+        outputs = [dit(LATENTS, SIGMA, TIMES, prompt(), given) for given in (memory(), memory(first=5), None)]
+        assert (outputs[0] - before).abs().max() > 1e-4
+        assert (outputs[0] - outputs[1]).abs().max() > 1e-4
+    dit(LATENTS, SIGMA, TIMES, prompt(), memory()).square().sum().backward()
+    silent = [name for name, weight in dit.named_parameters() if "read_memory" in name and not weight.grad.any()]
+    assert silent == []
+    early = dit(LATENTS, SIGMA, TIMES, prompt(), memory())
+    torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES + 100, prompt(), memory(first=50)), early, rtol=0, atol=1e-4)
 
 
 def test_latents_that_patches_do_not_cover_are_refused(dit: VideoDiT) -> None:
