@@ -221,8 +221,9 @@ def _warnings(results: Results, found: tuple[MetricVerdict, ...], not_finite: in
     for metric in found:
         name = metric.metric.name
         if metric.verdict == "not comparable":
-            why = unavailable.get(name, "the baseline has no score").split("\n")[0]
-            lines.append(f"{name} was not compared: {why}")
+            failed = (row["message"] for row in results.failures.to_pylist() if row["metric"] == name)
+            why = unavailable.get(name) or next(failed, "the baseline has no score.")
+            lines.append(f"{name} was not compared: {why.splitlines()[0]}")
         if metric.note:
             lines.append(f"{name}: {metric.note}.")
     if not_finite:

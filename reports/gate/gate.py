@@ -1,6 +1,8 @@
 """One check from end to end: two subjects and a policy in, a verdict that is written down out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from bench.digest import key
 from bench.errors import KeepframeError, NotComparableError
@@ -14,6 +16,9 @@ from reports.gate.subject import Subject
 from reports.gate.verdicts import Check, Side, Verdict, overall
 
 REFUSALS = (NotComparableError, LooksSpentError)  # answers, not accidents: they have a report and an exit code
+
+# packages whose version may change a score: those that decode, scale, encode, and compute
+PACKAGES = ("av", "decord", "imageio-ffmpeg", "lpips", "numpy", "opencv-python-headless", "torch", "torchvision")
 
 
 def check(store: Store, baseline: Subject, candidate: Subject, policy: Policy) -> tuple[Check, Results]:
@@ -35,7 +40,26 @@ def check(store: Store, baseline: Subject, candidate: Subject, policy: Policy) -
     if earlier is not None and decided.verdict != "regressed":
         reason = f"An earlier look showed a regression ({earlier}), and that stands: more videos do not undo it."
         decided = replace(decided, verdict="regressed", reasons=(reason, *decided.reasons))
-    return decided, joined
+    lines = environment_warnings(baseline.side.environment, candidate.side.environment)
+    return replace(decided, warnings=(*decided.warnings, *lines)), joined
+
+
+def deciding(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an environment may change a score; the rest of it is in run.json."""
+    packages = environment.get("packages") or {}
+    kept = {name: environment.get(name) for name in ("keepframe", "commit", "python", "platform", "processor")}
+    return {**kept, "packages": {name: packages[name] for name in PACKAGES if name in packages}}
+
+
+def environment_warnings(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line for what differs between the machines of the two; empty where nothing does."""
+    one, other = deciding(baseline), deciding(candidate)
+    pairs = [("processor", one["processor"], other["processor"]), ("Python", one["python"], other["python"])]
+    names = dict.fromkeys([*one["packages"], *other["packages"]])
+    pairs += [(name, one["packages"].get(name), other["packages"].get(name)) for name in names]
+    said = ", ".join(f"{name} {mine} and {theirs}" for name, mine, theirs in pairs if mine != theirs)
+    line = f"Baseline and candidate were measured with {said}: keepframe calibrate says what that may change."
+    return (line,) if said and baseline and candidate else ()
 
 
 def refused(error: KeepframeError, baseline: str, candidate: str) -> Check:

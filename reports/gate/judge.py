@@ -14,6 +14,8 @@ chance that all do although one has lost its margin is at most alpha / 2, howeve
 Flagging is corrected, since any one would do.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,7 +63,7 @@ def judge(
     adjusted = np.full(len(margins), np.nan)
     sizes = np.ones(len(margins), dtype=np.int64)
     for family in set(families):
-        members = np.array([one == family for one in families])
+        members = np.asarray(families) == family
         adjusted[members] = holm(test.p[members])
         sizes[members] = max(1, int((~np.isnan(test.p[members])).sum()))
     answers = []
@@ -107,12 +109,16 @@ def videos_needed(
     """
     from scipy.special import ndtri, stdtrit
 
-    n = np.arange(max(first, 2), MOST_VIDEOS + 1)
-    error = max(spread, 1e-300) / np.sqrt(n)
-    power = ndtri(POWER)
-    if mean > -margin:
-        settled = (mean + margin) / error >= stdtrit(n - 1, 1 - alpha / 2) + power
-    else:
+    power = float(ndtri(POWER))
+
+    def settled(n: int) -> bool:
+        """Grows with n: once true, it stays."""
+        error = max(spread, 1e-300) / math.sqrt(n)
+        if mean > -margin:
+            return bool((mean + margin) / error >= stdtrit(n - 1, 1 - alpha / 2) + power)
         shown = -mean / error >= stdtrit(n - 1, 1 - alpha / (2 * family)) + power
-        settled = shown & ((-mean - margin) / error >= power)
-    return int(n[settled.argmax()]) if settled.any() else None
+        return bool(shown and (-mean - margin) / error >= power)
+
+    tried = range(max(first, 2), MOST_VIDEOS + 1)
+    place = bisect_left(tried, True, key=settled)
+    return tried[place] if place < len(tried) else None

@@ -8,6 +8,7 @@ from bench.baselines import Baseline, Promotion
 from bench.errors import NotComparableError
 from bench.store import Store
 from reports.gate import noise
+from reports.gate.gate import deciding
 from reports.gate.subject import Subject, cases_digest, weights_of
 
 
@@ -33,7 +34,7 @@ def entry(store: Store, found: Subject, reason: str, by: str) -> Baseline:
         metrics=metrics,
         weights=weights_of(metrics),
         noise=noise.floors_of([noise.find(store, results.run, side.system)], metrics),
-        environment=side.environment,
+        environment=deciding(side.environment),
         promotions=(
             Promotion(run=side.run, by=by, at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), reason=reason),
         ),

@@ -7,15 +7,6 @@ from reports.gate.verdicts import Check, Lost, MetricVerdict
 from reports.glossary import metric_title
 from reports.grids import plus_minus
 
-HEADLINES = {
-    "pass": "Pass: no loss as large as the margin.",
-    "improved": "Improved: better than the baseline, and no loss as large as the margin.",
-    "regressed": "Regressed: worse than the baseline.",
-    "missing": "Regressed: what the baseline has is missing.",
-    "inconclusive": "Inconclusive: these videos cannot tell.",
-    "not comparable": "Not comparable.",
-}
-
 
 def reasons(found: Sequence[MetricVerdict], lost: Sequence[Lost], policy: Policy) -> tuple[str, ...]:
     """One sentence for lost cases, one for each metric that gates; the worst first."""
@@ -65,10 +56,24 @@ def needed(videos: int | None) -> str:
 
 def headline(check: Check) -> str:
     """The verdict in a sentence."""
-    text = HEADLINES[check.verdict]
-    if check.verdict == "inconclusive" and check.needed is not None:
-        text += f" About {check.needed} in all would."
-    return text
+    gating = [metric for metric in check.metrics if metric.role == "gate"]
+
+    def by(*verdicts: str) -> str:
+        names = [metric_title(m.metric.name) for m in gating if m.verdict in verdicts]
+        return f" by {' and '.join(names)}" if names else ""
+
+    if check.verdict == "regressed":
+        return f"Regressed: worse than the baseline{by('regressed', 'missing')}."
+    if check.verdict == "improved":
+        return f"Improved: better than the baseline{by('improved')}, and no loss as large as a margin."
+    if check.verdict == "inconclusive":
+        more = "" if check.needed is None else f" About {check.needed} videos in all would settle it."
+        return (
+            f"Inconclusive{by('inconclusive')}: these {check.videos} videos cannot tell.{more}"
+            if gating
+            else "Inconclusive."
+        )
+    return "Not comparable." if check.verdict == "not comparable" else "Pass: no loss as large as a margin."
 
 
 def look_sentence(check: Check) -> str:
