@@ -8,6 +8,7 @@ import torch
 from bench.backbones.config import Shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.lora import add_lora, lora_state
+from bench.backbones.memory_attention import reading_state
 from bench.backbones.text import TextEncoder
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import About
@@ -53,6 +54,9 @@ def write_history(folder: Path, name: str, args: HistoryArgs, parents: dict[str,
         prefix = "encoder." if len(encoders) == 1 else f"encoder.{index}."
         tensors |= {f"{prefix}{name}": weight for name, weight in encoder.state_dict().items()}
     dit = VideoDiT(TINY)
+    if args.cross_attention:
+        dit.add_memory_attention()
+        tensors |= {f"reading.{name}": torch.randn_like(weight) for name, weight in reading_state(dit).items()}
     add_lora(dit, rank=2, alpha=4.0)
     tensors |= {f"lora.{name}": torch.randn_like(weight) * 0.2 for name, weight in lora_state(dit).items()}
     return save(folder / f"{name}.safetensors", tensors, About("history", TINY, parents, args.as_args(), RANDOM))

@@ -5,7 +5,6 @@ with its LoRA folded in. Files that are missing, cut short or of different train
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.backbones.config import Shapes
 from bench.backbones.dit import TextTokens, VideoDiT
+from bench.backbones.memory_attention import MemoryAttention
 from bench.backbones.text import TextEncoder, to_bytes
 from bench.checkpoints.about import digest
 from bench.checkpoints.files import fill, load, require
@@ -112,7 +112,10 @@ def _reader(path: Path, sha256: str, base: Backbone) -> Reader:
     tensors, about = load(path)
     require(about, path, kind="history", shapes=base.shapes, parents=base.digests)
     args = HistoryArgs.of(about.args, path)
-    dit = deepcopy(base.dit)
+    dit = _frozen(VideoDiT(base.shapes, isolated_memory=args.isolated_memory), str(base.space.device))
+    dit.load_state_dict(base.dit.state_dict())
+    if args.cross_attention:
+        _fill_memory_attention(dit, tensors, path)
     if parent := about.parents.get("stage-one"):
         stage_one, its_about = load(_named_by_digest(parent, path))
         fold(dit, stage_one, HistoryArgs.of(its_about.args, path).lora_alpha, path)
@@ -146,6 +149,15 @@ def fold(dit: VideoDiT, tensors: Mapping[str, Tensor], alpha: float | None, path
             )
         scale = 1.0 if alpha is None else alpha / len(down)
         layers[name].weight += (up @ down * scale).to(layers[name].weight.device)
+
+
+def _fill_memory_attention(dit: VideoDiT, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Add attention to the memory, with the weights under `reading.`."""
+    dit.add_memory_attention()
+    dit.requires_grad_(False)
+    for name, module in dit.named_modules():
+        if isinstance(module, MemoryAttention):
+            fill(module, tensors, f"reading.{name}.", path)
 
 
 def _named_by_digest(sha256: str, child: Path) -> Path:

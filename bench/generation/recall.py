@@ -28,7 +28,7 @@ def recall(context: Context, at_s: Sequence[float], sampler: Sampler, run: int, 
     reader = context.reader
     space = reader.backbone.space
     kept = Resampling(context.header.fps, float(space.fps)).kept_at(context.header, at_s)
-    sight = Sight(reader.backbone.prompt(""), context.tokens)
+    sight = Sight(reader.backbone.prompt(""), context.tokens).kept(reader.dit)
     left = Counter(_run_of(latent_of(frame), run) for frame in kept)
     runs: dict[int, dict[int, Shown]] = {}
     for frame in kept:

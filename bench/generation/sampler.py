@@ -5,13 +5,13 @@ Noise belongs to a moment and not to a request: latent frame `j` starts from noi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import MemoryCache, MemoryTokens, TextTokens, VideoDiT
 from bench.errors import UsageError
 from bench.memories.history_stream import seeded_noise
 
@@ -23,9 +23,16 @@ class Sight:
     """What the DiT looks at while it generates: a prompt, a memory, and clean latents beside the noisy ones."""
 
     text: TextTokens
-    memory: MemoryTokens | None = None
+    memory: MemoryTokens | MemoryCache | None = None
     clean: Latents | None = None  # a sliding window
     clean_times: tuple[int, ...] = ()  # their indices in the video
+
+    @torch.no_grad()
+    def kept(self, dit: VideoDiT) -> "Sight":
+        """The same, with the memory's keys and values computed, where the DiT lets its memory be kept."""
+        if dit.isolated_memory and isinstance(self.memory, MemoryTokens):
+            return replace(self, memory=dit.remember(self.memory, self.text))
+        return self
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Sampler:
         shape = (dit.shapes.latent_channels, *size)
         x = torch.stack([seeded_noise((seed, time), shape, device) for time in times], dim=1)[None]
         indices = torch.tensor([*sight.clean_times, *times], dtype=torch.float32, device=device)
-        kept = len(sight.clean_times)
+        sight, kept = sight.kept(dit), len(sight.clean_times)
         level = torch.zeros(1, len(indices), device=device)
         for sigma, after in zip(self.sigmas, self.sigmas[1:], strict=False):
             level[:, kept:] = sigma
