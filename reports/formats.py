@@ -9,7 +9,7 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError, did_you_mean
@@ -34,13 +34,18 @@ def render(comparison: Comparison, form: str) -> str:
 
 def print_comparison(comparison: Comparison, console: "Console | None" = None) -> None:
     """Draw the tables on a terminal (or on this console)."""
+    print_grids(grids(comparison), console)
+
+
+def print_grids(every: Iterable[Grid], console: "Console | None" = None) -> None:
+    """Draw any grids, each in as many pieces as the terminal is narrow."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = console or Console()
-    for grid in (piece for whole in grids(comparison) for piece in split(whole, console.width)):
+    for grid in (piece for whole in every for piece in split(whole, console.width)):
         console.print(Text(printable(grid.title), style="bold"))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False)
         for i, name in enumerate(grid.columns):
@@ -60,10 +65,12 @@ def _style(entry: Entry) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """GitHub-flavoured tables, one heading each; baselines in italics."""
-    return "\n\n".join(_markdown(grid) for grid in grids(comparison)) + "\n"
+    return "\n\n".join(markdown_table(grid) for grid in grids(comparison)) + "\n"
 
 
-def _markdown(grid: Grid) -> str:
+def markdown_table(grid: Grid) -> str:
+    """One grid under a heading, with its notes below."""
+
     def cell(entry: Entry) -> str:
         text = markdown_text(entry.text)
         return f"**{text}**" if entry.strong and text else f"*{text}*" if entry.soft else text
@@ -89,10 +96,12 @@ def markdown_text(text: str) -> str:
 
 def to_latex(comparison: Comparison) -> str:
     """`table` environments with booktabs rules (`\\usepackage{booktabs}`); bold is the top tie group."""
-    return "\n".join(_latex(grid) for grid in grids(comparison))
+    return "\n".join(latex_table(grid) for grid in grids(comparison))
 
 
-def _latex(grid: Grid) -> str:
+def latex_table(grid: Grid) -> str:
+    """One grid as a `table` environment."""
+
     def cell(entry: Entry) -> str:
         text = latex_text(entry.text)
         return rf"\textbf{{{text}}}" if entry.strong else rf"\textit{{{text}}}" if entry.soft else text

@@ -7,6 +7,7 @@ VERBS = {
     "serve": ("leaderboard.study.running:serve", "Serve the raters' page, on this machine unless told otherwise."),
     "invite": ("leaderboard.study.running:invite", "Print signed links for persons, Prolific, MTurk or anybody."),
     "status": ("leaderboard.study.running:status", "How far the study is: raters, votes, what is left."),
+    "rank": ("leaderboard.ranking:rank", "Rank the systems: honest intervals, tiers, what would change it; a page."),
 }
 
 study = App(name="study", help="Ask people which of two videos they prefer, and rank the systems.")

@@ -27,14 +27,16 @@ from suites.preference.votes import Outcome, Votes, count
 SECONDS_A_DAY = 86_400
 
 
-class Other(NamedTuple):
+@dataclass(frozen=True)
+class Other:
     """The Elo points of every system, best first, when the same votes are read in another way."""
 
     how: str
     elo: tuple[tuple[str, float], ...]
 
 
-class LeftOut(NamedTuple):
+@dataclass(frozen=True)
+class LeftOut:
     """What leaving out one rater, or one prompt, does at most: `shift` Elo points, to `system`, by leaving out `name`.
     `other_first`: without how many of them another system is first. `of`: how many were tried."""
 
@@ -45,7 +47,8 @@ class LeftOut(NamedTuple):
     of: int
 
 
-class Flipped(NamedTuple):
+@dataclass(frozen=True)
+class Flipped:
     """Without `votes` votes, picked for that, `rival` is first."""
 
     rival: str
@@ -64,7 +67,8 @@ class Sensitivity:
     flip: Flipped | None
 
 
-class Rater(NamedTuple):
+@dataclass(frozen=True)
+class Rater:
     """A rater whom the screening rule flags (`reasons`), or whom the ledger excludes (`excluded`: why)."""
 
     name: str

@@ -1,0 +1,148 @@
+"""A study as one HTML file that needs nothing else, and as a section for other pages.
+
+The same rules as for a run's report: no script, nothing loaded, every string escaped by the template engine, charts as
+text inside the file.
+"""
+
+import base64
+import hashlib
+import itertools
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import study_charts as charts
+from reports.grids import MISSING, plus_minus, probability
+from reports.marks import Extent
+from reports.page import Named
+from reports.study import LOW_ALPHA, beside, how_ranked, percent, places_open, points, readings, study_grids, turns
+from reports.svg import drawn
+from suites.preference.findings import Findings
+from suites.preference.ranking import Ranking
+
+WIDE, NARROW, PANEL = Extent(560, 0), Extent(150, 0), Extent(190, 0)  # the insides of plots, in pixels
+_TEMPLATES = Path(__file__).parent / "templates"
+_FULL_MATRIX = 24  # systems; past that cells are too small to read, and the table of the command line has them
+
+
+def write_study(found: Findings, path: Path) -> Path:
+    """Write the page of a study, and return where. Raises OSError where the file cannot be written."""
+    style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "study.css"))
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    html = (
+        _environment()
+        .get_template("study.html")
+        .render(
+            section(found),
+            style=Markup(style),  # our own files
+            style_digest=digest,
+        )
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def section(found: Findings) -> dict[str, Any]:
+    """What `study_section.html` shows, as data and drawn charts."""
+    first = found.overall
+    metrics = next((grid for grid in study_grids(found) if grid.title.startswith("Do metrics")), None)
+    return {
+        "study": found,
+        "headline": headline(found),
+        "facts": facts(found),
+        "rankings": [_told(found, ranking, at) for at, ranking in enumerate(found.rankings)],
+        "beside": beside(found),
+        "wins": drawn(charts.wins(first, 52), "wins") if len(first.places) <= _FULL_MATRIX else None,
+        "both_bad": drawn(charts.both_bad(first, Extent(300, 0)), "both-bad"),
+        "daily": drawn(charts.votes_by_day(found, Extent(330, 150)), "daily") if found.daily else None,
+        "readings": [(other.how, dict(other.elo), other.elo[0][0]) for other in readings(found)],
+        "turns": turns(found),
+        "neighbours": _neighbours(first),
+        "metrics": metrics,
+        "low_alpha": LOW_ALPHA,
+    }
+
+
+def headline(found: Findings) -> str:
+    """What the votes say, in a sentence that claims no more than the tests. Votes of programs say nothing."""
+    if found.simulated:
+        return "Dry run: simulated votes, no people"
+    ranking = found.overall
+    top = [place for place in ranking.places if place.tier == 1]
+    best, others = ranking.places[0], len(ranking.places) - 1
+    if len(top) == len(ranking.places):
+        return f"These {ranking.votes:,} votes do not tell the {len(top)} systems apart"
+    names = [place.system for place in top]
+    if len(top) == 1:
+        every = "the other system" if others == 1 else f"all {others} others"
+        return f"People prefer {best.system} to {every if len(best.beats) == others else 'most others'}"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 5 else f"{len(names)} systems"
+    return f"{listed} lead, and are not told apart"
+
+
+def facts(found: Findings) -> list[Named]:
+    """The study in a few numbers."""
+    first = found.overall
+    said = [
+        Named("votes", f"{first.votes:,}"),
+        Named("raters", str(first.raters)),
+        Named("prompts", str(first.prompts)),
+        Named("systems", str(len(first.places))),
+        Named("ties", f"{100 * first.ties:.0f} %"),
+    ]
+    if found.repeats[1]:
+        said.append(Named("repeats answered alike", f"{100 * found.repeats[0] / found.repeats[1]:.0f} %"))
+    return said
+
+
+def _told(found: Findings, ranking: Ranking, at: int) -> dict[str, Any]:
+    """One ranking: its chart in two sizes, its rows, its sentences."""
+    rows = [
+        {
+            "system": place.system,
+            "tier": place.tier,
+            "rank": places_open(place.ranks),
+            "elo": points(place),
+            "beats": len(place.beats),
+            "first": MISSING if place.first_share is None else f"{100 * place.first_share:.0f} %",
+            "bad": percent(place.both_bad),
+            "votes": f"{place.votes:,}",
+        }
+        for place in ranking.places
+    ]
+    sizes = (("wide", WIDE), ("narrow", NARROW))
+    return {
+        "criterion": ranking.criterion,
+        "forest": [drawn(charts.forest(ranking, extent), f"forest-{at}-{name}") for name, extent in sizes],
+        "panel": drawn(charts.forest(ranking, PANEL), f"forest-{at}-panel"),
+        "rows": rows,
+        "notes": how_ranked(found, ranking)[: -len(ranking.warnings) or None],
+        "warnings": ranking.warnings,
+        "agreement": ranking.agreement,
+    }
+
+
+def _neighbours(ranking: Ranking) -> list[tuple[str, str, str, str, bool]]:
+    names = [place.system for place in ranking.places]
+    beats = {place.system: place.beats for place in ranking.places}
+    found = []
+    for better, worse in itertools.pairwise(names):
+        pair = ranking.pair(better, worse)
+        gap = plus_minus(pair.elo, pair.interval, signed=True)
+        found.append((better, worse, gap, probability(pair.p), worse in beats[better]))
+    return found
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
