@@ -7,7 +7,7 @@ times that matrix. So noise on its weights makes it worse by as much as one want
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -91,9 +91,9 @@ baseline = true
 def _without_worker_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The work is done here: starting a dozen processes is test_run.py's, and most of the time it would take."""
 
-    def run(tasks: list[Task], root: Path, session: str, workers: int) -> Iterator[Done]:
+    def run(tasks: list[Task], root: Path, session: str, workers: int, entry: Any = work) -> Iterator[Done]:
         for task in tasks:
-            work(task, Store(root), session)
+            entry(task, Store(root), session)
             yield Done(task, len(task.asks))
 
     monkeypatch.setattr(local, "run", run)
