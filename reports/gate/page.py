@@ -4,7 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -62,6 +62,7 @@ def write_page(store: Store, joined: Results, check: Check, path: Path) -> Path:
             slices=slice_rows(check.slices),
             panels=panels(store, joined, check),
             full_change=FULL_CHANGE,
+            named=[PurePath(side.reference).name for side in (check.candidate, check.baseline)],
             sides=[("candidate", _side(check.candidate)), ("baseline", _side(check.baseline))],
         )
     )
@@ -86,11 +87,13 @@ def _inside(value: float) -> float:
 def _side(side: Side) -> list[tuple[str, str]]:
     """What is known of a side, without folders of this machine."""
     here = side.environment
+    commit, plus, _ = str(here.get("commit") or "").partition("+")
     facts = [
+        ("given as", PurePath(side.reference).name),
         ("system", side.system),
         ("run", side.run),
-        ("checkpoint", side.checkpoint or "none"),
-        ("code", str(here.get("commit") or "installed without its repository")),
+        ("checkpoint", f"sha256 {side.checkpoint}" if side.checkpoint else "none"),
+        ("code", f"commit {commit[:12]}{' with uncommitted changes' if plus else ''}" if commit else "installed"),
         ("interpreter", f"Python {here.get('python', '?')}, Keepframe {here.get('keepframe', '?')}"),
         ("processor", str(here.get("processor", "?"))),
     ]

@@ -95,12 +95,12 @@ def markdown(check: Check, limit: int = COMMENT_LIMIT) -> str:
         for s in (check.candidate, check.baseline)
     ]
     head += [f"{sides[0]} against {sides[1]}. {markdown_text(look_sentence(check))}", ""]
-    head += [f"- {markdown_text(_cut(line))}" for line in check.reasons]
+    head += [f"- {_said(line)}" for line in check.reasons]
     if check.metrics:
         head += ["", *_table(COLUMNS, rows(check.metrics), left=2)]
     parts = {
-        "warnings": [f"- {markdown_text(_cut(line))}" for line in check.warnings],
-        "lost cases": [f"- {markdown_text(_cut(_lost(one)))}" for one in check.lost],
+        "warnings": [f"- {_said(line)}" for line in check.warnings],
+        "lost cases": [f"- {_said(_lost(one))}" for one in check.lost],
         "slices, to look at: they do not decide": _table(SLICE_COLUMNS, slice_rows(check.slices), left=2)
         if check.slices
         else [],
@@ -146,7 +146,12 @@ def _with_part(text: str, title: str, lines: Sequence[str], limit: int) -> str:
 def _table(columns: Sequence[str], body: Sequence[Sequence[str]], left: int) -> list[str]:
     lines = ["| " + " | ".join(columns) + " |"]
     lines.append("|" + "|".join(" --- " if i < left else " ---: " for i in range(len(columns))) + "|")
-    return lines + ["| " + " | ".join(markdown_text(_cut(text)) for text in row) + " |" for row in body]
+    return lines + ["| " + " | ".join(_said(text) for text in row) + " |" for row in body]
+
+
+def _said(text: str) -> str:
+    """Text as it is, cut to a line's length; an @ in it calls nobody."""
+    return markdown_text(_cut(text)).replace("@", "@\u200b")
 
 
 def _cut(text: str) -> str:
