@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from bench.store import Store
 from reports.look import FONT, GRID, INK, PAPER
 
 STORE_VARIABLE = "KEEPFRAME_STORE"  # how the page learns which store to read
+STUDY_VARIABLE = "KEEPFRAME_STUDIES"  # and which studies: paths, separated as in PATH
 LOOPBACK = "127.0.0.1"
 
 # Streamlit's own page needs inline styles, and Vega compiles expressions; nothing may come from elsewhere
@@ -48,21 +49,38 @@ def board(
     port: Annotated[int, Parameter(help="0 takes a free one.")] = 8501,
     address: Annotated[str, Parameter(help="The address of this machine to listen at.")] = LOOPBACK,
     expose: Annotated[bool, Parameter(help="Allow an address that other machines can reach.", negative="")] = False,
+    study: Annotated[tuple[Path, ...], Parameter(help="Show this study's ranking too. May be repeated.")] = (),
 ) -> None:
     """Browse the results in a web page on this machine, until Ctrl-C.
 
-    Example: keepframe board --store results
+    Examples:
+
+        keepframe board --store results
+
+        keepframe board --study mystudy
     """
-    serve(store, port=port, address=address, expose=expose)
+    serve(store, port=port, address=address, expose=expose, studies=study)
 
 
-def serve(store: Path, *, port: int = 8501, address: str = LOOPBACK, expose: bool = False) -> None:
-    """Serve the board over `store` until Ctrl-C. `port` 0 takes a free one; the URL is printed.
+def serve(
+    store: Path,
+    *,
+    port: int = 8501,
+    address: str = LOOPBACK,
+    expose: bool = False,
+    studies: Sequence[Path] = (),
+) -> None:
+    """Serve the board over `store` and `studies` (folders, or files of votes) until Ctrl-C. `port` 0 takes a free one;
+    the URL is printed.
 
-    Raises StoreError when `store` is none, UsageError for a taken port or for an address that other machines can
-    reach without `expose`, UnavailableError without the extra.
+    Raises StoreError when `store` is none and no study is named, UsageError for a study that is not there, for a taken
+    port or for an address that other machines can reach without `expose`, UnavailableError without the extra.
     """
-    Store.existing(store)
+    if not studies:
+        Store.existing(store)
+    for study in studies:
+        if not study.exists():
+            raise UsageError(f"There is no study at {study}.", "keepframe study new makes one.")
     check_address(address, expose)
     _check_port(address, port)
     try:
@@ -81,6 +99,7 @@ def serve(store: Path, *, port: int = 8501, address: str = LOOPBACK, expose: boo
         yield
 
     os.environ[STORE_VARIABLE] = str(Path(store).absolute())
+    os.environ[STUDY_VARIABLE] = os.pathsep.join(str(Path(study).absolute()) for study in studies)
     app = st.App(Path(__file__).with_name("app.py"), lifespan=lifespan, middleware=[Middleware(SecurityHeaders)])
     app.run(config=_settings(port, address, expose))
 

@@ -30,6 +30,13 @@ _FULL_MATRIX = 24  # systems; past that cells are too small to read, and the tab
 
 def write_study(found: Findings, path: Path) -> Path:
     """Write the page of a study, and return where. Raises OSError where the file cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(found), encoding="utf-8")
+    return path
+
+
+def page(found: Findings) -> str:
+    """The page of a study as text."""
     style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "study.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     html = (
@@ -72,6 +79,8 @@ def headline(found: Findings) -> str:
     if found.simulated:
         return "Dry run: simulated votes, no people"
     ranking = found.overall
+    if any(place.elo is None for place in ranking.places):
+        return f"The votes do not join all {len(ranking.places)} systems: there is no common ranking yet"
     top = [place for place in ranking.places if place.tier == 1]
     best, others = ranking.places[0], len(ranking.places) - 1
     if len(top) == len(ranking.places):

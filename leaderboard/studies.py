@@ -1,0 +1,47 @@
+"""The studies that the board was started with, ranked once and kept until their ledgers grow.
+
+Reading a ledger never waits for its server and never writes. What is kept is addressed by the ledger's last hash, so a
+new vote shows on the next rerun.
+"""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from bench.errors import KeepframeError
+from leaderboard.ranking import record_at
+from suites.preference.findings import Findings, Reading, findings
+from suites.preference.record import Record
+
+
+def folders() -> list[Path]:
+    """Where the studies are, as the board was told."""
+    from leaderboard.serve import STUDY_VARIABLE
+
+    return [Path(one) for one in os.environ.get(STUDY_VARIABLE, "").split(os.pathsep) if one]
+
+
+def state(folder: Path) -> str:
+    """Changes when there is something new: the ledger's last hash, or when a file of votes was last written."""
+    if not folder.is_dir():
+        return str(folder.stat().st_mtime_ns) if folder.exists() else ""
+    from leaderboard.study.folder import StudyFolder
+
+    with StudyFolder.existing(folder).ledger() as ledger:
+        return ledger.head().hash
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the votes …")
+def voted(folder: Path, state: str) -> Record:
+    """The votes of a study, as they were in this state. Raises `KeepframeError`."""
+    return record_at(folder)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Ranking …")
+def ranking(folder: Path, state: str, anchor: str | None, simulated: bool) -> Findings | KeepframeError:
+    """What the votes say; or why they say nothing yet."""
+    try:
+        return findings(voted(folder, state), Reading(anchor=anchor, simulated=simulated))
+    except KeepframeError as problem:
+        return problem
