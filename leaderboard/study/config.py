@@ -16,8 +16,8 @@ CRITERIA = {
 """Criterion -> the question that the rater reads."""
 
 CONSENT = (
-    "You will see pairs of short videos and say which you prefer. There are no right answers except where a video "
-    "itself asks you to choose a side. Your answers are stored under a random code together with when you gave them "
+    "You will see pairs of short videos and say which you prefer. There are no right answers, except where a video "
+    "itself asks you to choose A or B. Your answers are stored under a random code together with when you gave them "
     "and how the videos played; no address of your device is stored. You may stop at any time by closing the page. "
     "The answers may be published under the random code."
 )

@@ -60,25 +60,7 @@ class Design:
 
 def write_design(url: str, config: StudyConfig, design: Design, now_ms: int) -> str:
     """Make the ledger of a new study; returns the study's id. Raises `StoreError` where there is one already."""
-    lock = lock_of(url)
-    made = engine(url, write=True)
-    try:
-        with made.begin() as conn:
-            if inspect(conn).has_table("study") and conn.scalar(select(func.count()).select_from(schema.study)):
-                raise StoreError("There is a study in this ledger already.", "Name another folder or database.")
-            schema.migrate(conn)
-            name = secrets.token_hex(8)
-            for table, rows in _rows(design).items():
-                conn.execute(insert(schema.METADATA.tables[table]), rows)
-            digest = design_digest(conn, config)
-            study = {"id": name, "config": config.model_dump_json(), "design_sha256": digest, "created_ms": now_ms}
-            conn.execute(insert(schema.study).values(**study))
-            Appender(conn).event(now_ms, "open", name, design_sha256=digest, systems=list(design.systems))
-    finally:
-        made.dispose()
-        if lock is not None:
-            lock.release()
-    return name
+    return _write(url, config, _rows(design), now_ms)
 
 
 def design_digest(conn: Connection, config: StudyConfig) -> str:
@@ -132,3 +114,41 @@ def _shown_on(prompt: int, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The clips of a prompt, in the order of their systems."""
     clips = [row for row in items if row["prompt_id"] == prompt and row["role"] == "clip"]
     return sorted(clips, key=lambda row: row["system_id"])
+
+
+def copy_design(source_url: str, target_url: str, now_ms: int) -> str:
+    """A new ledger with the design and terms of another, and none of its raters or votes; returns the new id."""
+    read = engine(source_url, write=False)
+    try:
+        with read.begin() as conn:
+            config = StudyConfig.model_validate_json(conn.scalars(select(schema.study.c.config)).one())
+            rows = {
+                table.name: [dict(row) for row in conn.execute(select(table)).mappings()]
+                for table in (schema.system, schema.prompt, schema.item, schema.comparison)
+            }
+    finally:
+        read.dispose()
+    return _write(target_url, config, rows, now_ms)
+
+
+def _write(url: str, config: StudyConfig, rows: dict[str, list[dict[str, Any]]], now_ms: int) -> str:
+    lock = lock_of(url)
+    made = engine(url, write=True)
+    try:
+        with made.begin() as conn:
+            if inspect(conn).has_table("study") and conn.scalar(select(func.count()).select_from(schema.study)):
+                raise StoreError("There is a study in this ledger already.", "Name another folder or database.")
+            schema.migrate(conn)
+            name = secrets.token_hex(8)
+            for table, own in rows.items():
+                conn.execute(insert(schema.METADATA.tables[table]), own)
+            digest = design_digest(conn, config)
+            study = {"id": name, "config": config.model_dump_json(), "design_sha256": digest, "created_ms": now_ms}
+            conn.execute(insert(schema.study).values(**study))
+            systems = [row["name"] for row in rows["system"]]
+            Appender(conn).event(now_ms, "open", name, design_sha256=digest, systems=systems)
+    finally:
+        made.dispose()
+        if lock is not None:
+            lock.release()
+    return name

@@ -17,6 +17,7 @@ let session = null; // what the server said last
 let pair = null; // the pair on show
 let sending = false;
 let fullscreenUsed = false;
+let feedback = ""; // on the practice pair, shown with the first real one
 
 // -- the stages ----------------------------------------------------------------------------------------------
 
@@ -71,7 +72,9 @@ function renderPair(told) {
     $("question").textContent = told.question;
     $("prompt").textContent = current.text;
     $("prompt").hidden = !current.text;
-    $("practice").hidden = !current.practice;
+    if (current.practice) notice("Practice: one of these two is spoilt on purpose. Choose the better one.");
+    else notice(feedback);
+    feedback = "";
     buildCriteria(told.criteria);
     buildSpeeds(told.max_speed);
     restoreDraft();
@@ -108,7 +111,7 @@ function watched() {
 function update() {
   if (!pair) return;
   const playing = player.wanted;
-  $("play").textContent = playing ? "❚❚" : "▶";
+  $("play").dataset.playing = playing;
   $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
   $("waiting").hidden = !player.starved;
   $("seen-a").value = player.seen($("a"));
@@ -125,6 +128,11 @@ function update() {
   if (!watched()) hint("Watch both videos to the end, then choose.");
   else hint(chosen() ? "" : "Now choose.");
   if (player.buffered && session.next) prefetch.load([session.next.left, session.next.right]);
+}
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
 }
 
 function hint(text) {
@@ -229,12 +237,14 @@ async function vote() {
     say(answer.told.error ?? "Something went wrong.");
     return;
   }
-  const right = answer.told.right;
-  await refresh();
+  const { right } = answer.told;
   if (right) {
-    const said = right === choice ? "Right." : `Look closely: ${right === "left" ? "A" : "B"} was the better one.`;
-    hint(`${said} Now the study begins.`);
+    const said = right === choice ? "That was right." : `Look closely: ${right === "left" ? "A" : "B"} was the better one.`;
+    feedback = `${said} From here on your own preference counts.`;
+  } else if (answer.status === 409) {
+    feedback = "You had answered that pair already; the first answer counts.";
   }
+  await refresh();
 }
 
 async function failed() {
@@ -280,6 +290,8 @@ $("speed").addEventListener("change", () => player.setSpeed(Number($("speed").va
 $("stage").querySelectorAll("video").forEach((video) => video.addEventListener("click", () => player.toggle()));
 $("answer").addEventListener("change", () => (saveDraft(), update()));
 $("answer").addEventListener("submit", (event) => (event.preventDefault(), vote()));
+for (const video of [$("a"), $("b")])
+  video.addEventListener("loadedmetadata", () => (video.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`));
 player.addEventListener("change", update);
 player.addEventListener("broken", () => {
   if (pair) hint("A video does not play. Reload the page; if that does not help, say so below.");
