@@ -39,18 +39,8 @@ def page(found: Findings) -> str:
     """The page of a study as text."""
     style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "study.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    html = (
-        _environment()
-        .get_template("study.html")
-        .render(
-            section(found),
-            style=Markup(style),  # our own files
-            style_digest=digest,
-        )
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html, encoding="utf-8")
-    return path
+    context = section(found) | {"style": Markup(style), "style_digest": digest}  # the styles are our own files
+    return _environment().get_template("study.html").render(context)
 
 
 def section(found: Findings) -> dict[str, Any]:
