@@ -52,6 +52,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     # scores of a whole video without a reference: `keepframe score`
     "video-metric": {
+        "subject_consistency": "suites.vbench.consistency:SubjectConsistency",
+        "background_consistency": "suites.vbench.consistency:BackgroundConsistency",
+        "aesthetic_quality": "suites.vbench.aesthetic:AestheticQuality",
+        "appearance_style": "suites.vbench.style:AppearanceStyle",
+        "overall_consistency": "suites.viclip.alignment:OverallConsistency",
+        "temporal_style": "suites.viclip.alignment:TemporalStyle",
+        "segment_consistency": "suites.viclip.alignment:SegmentConsistency",
         "temporal_flickering": "suites.vbench.flickering:TemporalFlickering",
         "dynamic_degree": "suites.dynamics.degree:DynamicDegree",
         "flow_speed": "suites.dynamics.degree:FlowSpeed",

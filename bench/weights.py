@@ -140,7 +140,7 @@ _CATALOGUE = (
         sha256=None,
         licence="CC-BY-NC-SA-4.0 (ViCLIP, as its other published copies say)",
         non_commercial=True,
-        needed_by=("overall_consistency", "temporal_style"),
+        needed_by=("overall_consistency", "temporal_style", "segment_consistency"),
         exact_size=False,
     ),
 )

@@ -20,7 +20,8 @@ def score(
     *folders: Annotated[str, Parameter(help="A folder of videos or one video; LABEL=FOLDER gives it another name.")],
     metrics: Annotated[str | None, Parameter(help="Names, with commas. Default: all that can be asked.")] = None,
     prompts: Annotated[
-        Path | None, Parameter(help="What each video should show: JSON or CSV (file,prompt). Default: its caption.")
+        Path | None,
+        Parameter(help="What each video should show: JSON or CSV (file,prompt). Default: its annotation."),
     ] = None,
     name: Annotated[str, Parameter(help="What the run is called.")] = "score",
     store: StorePath = Path("results"),
@@ -107,7 +108,7 @@ def _askable(footage: dict[str, Footage], prompts: Path | None) -> list[str]:
     """The metrics that these videos can answer: no prompt is asked where there is none, nor an annotation."""
     items = [item for one in footage.values() for item in one.items]
     here: dict[Literal["prompt", "annotation"], bool] = {
-        "prompt": prompts is not None or any(item.caption for item in items),
+        "prompt": prompts is not None or any(item.storyboard for item in items),
         "annotation": any(item.annotation for item in items),
     }
     return [ref for ref in names("video-metric") if all(here[what] for what in resolve("video-metric", ref).reads)]

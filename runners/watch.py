@@ -40,7 +40,7 @@ def build(
     """Every video of every system against every metric (references of kind `video-metric`); nothing is computed.
 
     `prompts` is a JSON object or a CSV with columns `file` and `prompt`, by file name with or without its ending.
-    Without it a video's caption in the folder's manifest is its prompt.
+    Without it a video's storyboard, or its caption in the folder's manifest, says what it should show.
 
     Raises UsageError for an unknown metric or prompts that name no video.
     """
@@ -51,12 +51,12 @@ def build(
     problems: dict[str, str] = {}
     seen: set[str] = set()
     for system, footage in systems.items():
-        asked = {item.name: _prompt(item, said) for item in footage.items}
-        groups = _groups({_stem(one): prompt for one, prompt in asked.items()})
+        asked = {item.name: _storyboard(item, said) for item in footage.items}
+        groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in asked.items()})
         for item in footage.items:
-            stem, prompt = _stem(item.name), asked[item.name]
+            stem, lines = _stem(item.name), asked[item.name]
             seen.add(stem)
-            ask, case_key = _ask(system, item, stem, prompt, judges)
+            ask, case_key = _ask(system, item, stem, lines, judges)
             rows += [
                 {
                     "case": stem,
@@ -81,7 +81,7 @@ def build(
             if item.clip is None:
                 problems[ask.prediction_key] = item.problem or "cannot be read"
             else:
-                tasks.append(_task(stem, groups[stem], item.clip, prompt, case_key, ask))
+                tasks.append(_task(stem, groups[stem], item.clip, lines, case_key, ask))
     if said is not None and not {_stem(one) for one in said} & seen:
         raise UsageError(f"{prompts} names none of the videos.", did_you_mean(next(iter(said), ""), seen))
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
@@ -111,13 +111,12 @@ def watch(task: Task, store: Store, session: str) -> None:
     metrics = {ref: _metric(ref) for ref in ask.scores}
     assert isinstance(case.request, Continue)
     annotation = case.clip.path.with_suffix(".json") if sidecar(case.clip.path) else None
-    prompt = case.request.storyboard[0].text if case.request.storyboard else ""
     clock = Clock()
     try:
         with clock.running():
             found = judge(
                 list(metrics.values()),
-                Evidence(case.clip, prompt=prompt, annotation=annotation),
+                Evidence(case.clip, storyboard=case.request.storyboard, annotation=annotation),
                 FeatureCache(store.root / "cache" / "features"),
             )
     except Exception as error:  # metrics' own errors were caught inside: this is the video's
@@ -160,13 +159,13 @@ def read_prompts(path: Path) -> dict[str, str]:
         ) from error
 
 
-def _ask(system: str, item: Item, stem: str, prompt: str, judges: Mapping[str, VideoMetric]) -> tuple[Ask, str]:
-    case_key = key("case", suite=SUITE, version=VERSION, case=stem, prompt=prompt)
+def _ask(
+    system: str, item: Item, stem: str, lines: tuple[Prompt, ...], judges: Mapping[str, VideoMetric]
+) -> tuple[Ask, str]:
+    prompts = [[line.at_s, line.text] for line in lines]
+    case_key = key("case", suite=SUITE, version=VERSION, case=stem, prompts=prompts)
     prediction_key = key("video", content=_content(item))
-    known = {
-        "prompt": prompt,
-        "annotation": digest_file(item.annotation) if item.annotation else None,
-    }
+    known = {"prompt": prompts, "annotation": digest_file(item.annotation) if item.annotation else None}
     scores = {
         ref: key(
             "score",
@@ -180,9 +179,8 @@ def _ask(system: str, item: Item, stem: str, prompt: str, judges: Mapping[str, V
     return Ask(system, _VIDEOS, _VIDEOS, prediction_key, prediction_key, scores), case_key
 
 
-def _task(stem: str, group: str, clip: Clip, prompt: str, case_key: str, ask: Ask) -> Task:
-    request = Continue((Prompt(0.0, prompt),) if prompt else (), clip.duration_s)
-    case = Case(stem, clip, request, group, 0.0, 0.0)
+def _task(stem: str, group: str, clip: Clip, lines: tuple[Prompt, ...], case_key: str, ask: Ask) -> Task:
+    case = Case(stem, clip, Continue(lines, clip.duration_s), group, 0.0, 0.0)
     return Task(case, case_key, None, float(clip.fps), {}, False, 0, (ask,))
 
 
@@ -194,8 +192,11 @@ def _groups(prompts: Mapping[str, str]) -> dict[str, str]:
     return {case: bases[case] if tries[bases[case], prompt] > 1 else case for case, prompt in prompts.items()}
 
 
-def _prompt(item: Item, said: Mapping[str, str] | None) -> str:
-    return item.caption if said is None else said.get(item.name, said.get(_stem(item.name), ""))
+def _storyboard(item: Item, said: Mapping[str, str] | None) -> tuple[Prompt, ...]:
+    if said is None:
+        return item.storyboard
+    text = said.get(item.name, said.get(_stem(item.name), ""))
+    return (Prompt(0.0, text),) if text else ()
 
 
 def _stem(name: str) -> str:

@@ -1,6 +1,7 @@
 """Several metrics of one video: their features in one pass, their failures kept apart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ def judge(metrics: Sequence[VideoMetric], evidence: Evidence, cache: FeatureCach
         except Exception as error:  # a metric may be a plug-in: whatever it raises costs only its own cells
             failures[metric.name] = error
     found = extract(evidence.clip, [feature for features in wanted.values() for feature in features], cache)
-    full = Evidence(evidence.clip, found.arrays, evidence.prompt, evidence.annotation)
+    full = replace(evidence, features=found.arrays)
     series: dict[str, Series] = {}
     for metric in metrics:
         if metric.name in failures:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from bench.types import Clip, Frames
+from bench.types import Clip, Frames, Prompt
 
 Arrays = dict[str, np.ndarray]
 """A feature's outcome: named arrays."""
@@ -73,13 +73,19 @@ class Series(NamedTuple):
 class Evidence:
     """All that a metric may look at: the clip's facts, its features by name, what it should show, what is known.
 
-    `prompt` is the *evaluation* prompt: models are often given longer ones, and scores against those do not compare.
+    `storyboard` holds the *evaluation* prompts: models are often given longer ones, and scores against those do not
+    compare. Most videos have one line of it.
     """
 
     clip: Clip
     features: Mapping[str, Arrays] = field(default_factory=dict)
-    prompt: str = ""
+    storyboard: tuple[Prompt, ...] = ()
     annotation: Path | None = None  # the `keepframe-annotation` JSON beside the clip
+
+    @property
+    def prompt(self) -> str:
+        """The one line of the storyboard; empty where there is none or more."""
+        return self.storyboard[0].text if len(self.storyboard) == 1 else ""
 
 
 @runtime_checkable

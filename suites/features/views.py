@@ -1,0 +1,101 @@
+"""How frames are prepared for the networks: the published preprocessing, each under one name.
+
+What differs between them moves scores by more than models differ, so nothing here is shared that is not the same:
+with or without antialiasing, on floats or on bytes, cropped or squashed, and by whose mean and deviation. All take
+uint8 RGB frames `[time, height, width, 3]` and give float32 tensors `[time, 3, height, width]` on the CPU. A frame's
+result never depends on the frames beside it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bench.types import Frames
+
+SIDE = 224
+CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def clip_crop(frames: Frames) -> Any:
+    """CLIP's, as VBench does it on decoded video: bicubic without antialiasing on floats that may leave 0 to 255,
+    shorter side to 224, centre crop, CLIP's mean and deviation.
+
+    >>> clip_crop(np.zeros((1, 240, 416, 3), np.uint8)).shape
+    torch.Size([1, 3, 224, 224])
+    """
+    return _normalised(_crop(_short_side(_floats(frames), "bicubic")), CLIP_MEAN, CLIP_DEVIATION)
+
+
+def clip_crop_bytes(frames: Frames) -> Any:
+    """The same on bytes: bicubic results are clamped to 0 to 255 and rounded. VBench's way for ViCLIP."""
+    resized = _short_side(_floats(frames), "bicubic").clamp(0, 255).round()
+    return _normalised(_crop(resized), CLIP_MEAN, CLIP_DEVIATION)
+
+
+def clip_crop_pictures(frames: Frames) -> Any:
+    """The same by Pillow, which always antialiases: VBench's way for appearance_style."""
+    import torch
+    from PIL import Image
+
+    height, width = frames.shape[1:3]
+    tall, wide = _sides(height, width)
+    pictures = [np.asarray(Image.fromarray(one).resize((wide, tall), Image.Resampling.BICUBIC)) for one in frames]
+    stack = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
+    return _normalised(_crop(stack), CLIP_MEAN, CLIP_DEVIATION)
+
+
+def clip_squash(frames: Frames) -> Any:
+    """Squashed to 224x224 by bilinear interpolation of floats without antialiasing, CLIP's mean and deviation: the
+    way of mteb for ViCLIP."""
+    from torch.nn import functional as F
+
+    squashed = F.interpolate(_floats(frames), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    return _normalised(squashed, CLIP_MEAN, CLIP_DEVIATION)
+
+
+def imagenet_squash(frames: Frames) -> Any:
+    """Squashed to 224x224 bytes by OpenCV's bilinear resize, ImageNet's mean and deviation: InternVideo's demo."""
+    import cv2
+    import torch
+
+    squashed = np.stack([cv2.resize(np.ascontiguousarray(one), (SIDE, SIDE)) for one in frames])
+    return _normalised(torch.from_numpy(squashed).permute(0, 3, 1, 2).float(), IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+
+def imagenet_short_side(frames: Frames) -> Any:
+    """VBench's for DINO: bilinear without antialiasing, shorter side to 224, nothing cropped, ImageNet's mean."""
+    return _normalised(_short_side(_floats(frames), "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+
+def _floats(frames: Frames) -> Any:
+    import torch
+
+    return torch.tensor(frames).permute(0, 3, 1, 2).float()
+
+
+def _sides(height: int, width: int) -> tuple[int, int]:
+    """Height and width with the shorter at 224; the longer is cut to whole pixels, as torchvision does."""
+    return (SIDE, int(SIDE * width / height)) if height <= width else (int(SIDE * height / width), SIDE)
+
+
+def _short_side(frames: Any, mode: str) -> Any:
+    from torch.nn import functional as F
+
+    size = _sides(*frames.shape[-2:])
+    if tuple(frames.shape[-2:]) == size:
+        return frames
+    return F.interpolate(frames, size=size, mode=mode, align_corners=False)
+
+
+def _crop(frames: Any) -> Any:
+    height, width = frames.shape[-2:]
+    top, left = round((height - SIDE) / 2.0), round((width - SIDE) / 2.0)
+    return frames[..., top : top + SIDE, left : left + SIDE]
+
+
+def _normalised(frames: Any, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Any:
+    import torch
+
+    shape = (1, 3, 1, 1)
+    return (frames / 255.0 - torch.tensor(mean).view(shape)) / torch.tensor(deviation).view(shape)

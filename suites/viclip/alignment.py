@@ -1,0 +1,82 @@
+"""Does a video show what was asked: ViCLIP's cosine of video and text, for the whole or line by line.
+
+VBench's overall_consistency and temporal_style are the same code on two lists of prompts, so here they are one
+computation under two names. Over a storyboard the cosine of the whole video with one line means little; the lines
+are scored one by one.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from bench import weights
+from bench.errors import KeepframeError
+from bench.types import Prompt
+from suites.features.protocols import Evidence, Feature, Series
+from suites.vbench.consistency import missing
+from suites.viclip.windows import Stretch, ViclipWindows, segments, whole
+
+
+class _Alignment:
+    version = "1"
+    unit = ""
+    better: Literal["higher", "lower", "neutral"] = "higher"
+    reads: tuple[Literal["prompt", "annotation"], ...] = ("prompt",)
+
+    def available(self) -> str | None:
+        return missing(("viclip-l14",), "open_clip")
+
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        return (ViclipWindows([stretch for _, stretch in self.lines(evidence)]),)
+
+    def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
+        """What each stretch of the video should show. Raises KeepframeError where nobody says."""
+        raise NotImplementedError
+
+    def __call__(self, evidence: Evidence) -> Series:
+        from suites.viclip.model import loaded
+        from suites.viclip.text import embedding
+
+        lines = self.lines(evidence)
+        (feature,) = self.features(evidence)
+        model = loaded(weights.path("viclip-l14"))
+        texts = np.stack([embedding(model, line.text) for line, _ in lines])
+        values = (evidence.features[feature.name]["embedding"] * texts).sum(axis=1)
+        return Series(np.array([first for _, (first, _) in lines], np.int64), values.astype(np.float64))
+
+
+class OverallConsistency(_Alignment):
+    """Cosine of the video and its prompt in ViCLIP. Good matches lie at 0.2 to 0.3.
+
+    The tower reads 30 byte pairs of a prompt: the rest of a longer one does not count, as in VBench.
+    """
+
+    name = "overall_consistency"
+
+    def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
+        if not evidence.prompt.strip():
+            why = "has several prompts" if evidence.storyboard else "has no prompt"
+            raise KeepframeError(
+                f"{evidence.clip.path.name} {why}.", "Give one with --prompts, or ask for segment_consistency."
+            )
+        return [(Prompt(0.0, evidence.prompt), whole(evidence.clip)[0])]
+
+
+class TemporalStyle(OverallConsistency):
+    """VBench's temporal_style: overall_consistency, on prompts that ask for a camera or a pace."""
+
+    name = "temporal_style"
+
+
+class SegmentConsistency(_Alignment):
+    """Cosine of each storyboard line and the stretch of video that it is about. One value a line."""
+
+    name = "segment_consistency"
+
+    def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
+        found = segments(evidence.clip, evidence.storyboard)
+        if not found:
+            raise KeepframeError(
+                f"{evidence.clip.path.name} has no storyboard.", "Give prompts, or an annotation with a storyboard."
+            )
+        return found
