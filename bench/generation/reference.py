@@ -12,7 +12,7 @@ from bench.video.storyboard import check
 class Reference:
     """Samples what was asked for from a memory of tokens, with the weights that belong to it.
 
-    `steps` and `shift` are the sampler's. `run` is how many latents are sampled together in recall: 2 answers lone
+    `steps` and `shift` are the sampler's. `run` is how many latents are sampled together in recall: 1 answers lone
     moments at the least cost, 4 whole stretches. `window` is how many of the last latents (at most 3) the DiT sees
     clean while it goes on; by default as many as in its training.
 
@@ -20,8 +20,8 @@ class Reference:
     """
 
     def __init__(self, *, steps: int = 4, shift: float = 3.0, run: int = 2, window: int | None = None) -> None:
-        if not 2 <= run <= 4:
-            raise UsageError(f"run = {run} is outside 2 to 4.", "Training asks for up to 4 latents at once.")
+        if not 1 <= run <= 4:
+            raise UsageError(f"run = {run} is outside 1 to 4.", "Training asks for up to 4 latents at once.")
         if window is not None and not 0 <= window <= 3:
             raise UsageError(f"window = {window} is outside 0 to 3.", "A memory keeps its last 3 latents.")
         if steps < 1 or not shift > 0:

@@ -49,6 +49,10 @@ def test_the_file_is_in_half_precision_and_its_digest_is_that_of_its_bytes(path:
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_everybody_may_read_a_checkpoint(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(KeepframeError, match=r"'bad' is not finite in float16 \(largest: 1e\+06\)"):

@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
     assert not np.array_equal(first, recalled(memory, (0.0, 1.0), seed=4))
 
 
-@pytest.mark.parametrize("run", [2, 3, 4])
+@pytest.mark.parametrize("run", [1, 2, 4])
 def test_a_moment_gets_the_same_answer_alone_and_among_others(run: int) -> None:
     memory = encoded(TinyHistory(rate="2x2x2"), synthetic_history(30, SIZE))
     moments = tuple(index / FPS for index in (0, 29, 4, 5, 8, 9, 4))
