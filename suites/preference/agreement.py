@@ -13,6 +13,7 @@ from bench.stats import CONFIDENCE, Interval
 from suites.preference.votes import Votes, ranked
 
 _ROUNDS = 1_000
+_BLOCKS = 4_096
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,16 @@ def agreement(votes: Votes, confidence: float = CONFIDENCE, seed: int = 0) -> Ag
     table = _units(ranked(votes))
     if not len(table):
         return Agreement(None, None, 0)
-    alpha = float(_alpha(table, np.ones((1, len(table))))[0])
+    parts = _parts(table)
+    alpha = float(_alpha(parts.sum(axis=0)))
     if len(table) < 2 or np.isnan(alpha):
         return Agreement(None if np.isnan(alpha) else alpha, None, len(table))
-    # comparisons that were answered alike are drawn together: the same distribution, and a thousand times fewer numbers
-    alike, how_many = np.unique(table, axis=0, return_counts=True)
-    weights = np.random.default_rng(seed).multinomial(len(table), how_many / len(table), size=_ROUNDS)
-    rounds = _alpha(alike, weights.astype(np.float64))
-    low, high = np.nanquantile(rounds, [(1 - confidence) / 2, (1 + confidence) / 2])
+    # a comparison is as good as any other, so many of them are drawn in blocks, at random
+    draw = np.random.default_rng(seed)
+    block = draw.permutation(len(parts)) % _BLOCKS
+    blocks = np.stack([np.bincount(block, column) for column in parts.T], axis=1)
+    weights = draw.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=_ROUNDS)
+    low, high = np.nanquantile(_alpha(weights @ blocks), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Agreement(alpha, Interval(float(low), float(high)), len(table))
 
 
@@ -69,19 +72,21 @@ def _units(used: Votes) -> Float64[np.ndarray, "unit 3"]:
     return np.asarray(table[table.sum(axis=1) >= 2])
 
 
-def _alpha(
-    table: Float64[np.ndarray, "unit 3"], weights: Float64[np.ndarray, "round unit"]
-) -> Float64[np.ndarray, " round"]:
-    """1 - observed / expected disagreement, for units that count `weights` times. NaN: ties only.
+def _parts(table: Float64[np.ndarray, "unit 3"]) -> Float64[np.ndarray, "unit 4"]:
+    """What each comparison adds: its disagreement, and its answers.
 
     Which system of a pair is "first" is a matter of names, and chance must not depend on names: every unit counts once
     in each order.
     """
     size = table.sum(axis=1)
     disagreeing = (size**2 - (table**2).sum(axis=1)) / (size - 1)
-    answers = weights @ (table + table[:, [1, 0, 2]])
-    total = answers.sum(axis=1)
-    expected = (total**2 - (answers**2).sum(axis=1)) / (total - 1)
+    return np.concatenate([2 * disagreeing[:, None], table + table[:, [1, 0, 2]]], axis=1)
+
+
+def _alpha(parts: Float64[np.ndarray, "*round 4"]) -> Float64[np.ndarray, "*round"]:
+    """1 - observed / expected disagreement, from sums of `_parts`. NaN: ties only."""
+    disagreeing, answers = parts[..., 0], parts[..., 1:]
+    total = answers.sum(axis=-1)
+    expected = (total**2 - (answers**2).sum(axis=-1)) / (total - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        alpha = np.where(expected > 0, 1 - 2 * (weights @ disagreeing) / expected, np.nan)
-    return np.asarray(alpha)
+        return np.asarray(np.where(expected > 0, 1 - disagreeing / expected, np.nan))

@@ -20,7 +20,7 @@ from jaxtyping import Float64, Int64
 
 from bench.stats import CONFIDENCE
 from suites.preference.fit import Fit, distances, likelihood
-from suites.preference.votes import Votes, cells, ranked
+from suites.preference.votes import Votes, cells, numbered, ranked
 
 FEW_CLUSTERS = 12  # with fewer raters or prompts than this, say beside the interval that it is not to be trusted
 
@@ -66,7 +66,7 @@ def contrasts(votes: Votes, fitted: Fit, confidence: float = CONFIDENCE) -> Cont
     used = ranked(votes)
     if not fitted.model.counts_ties:
         used = used.where(used.outcome < 2)
-    raters, prompts = len(np.unique(used.rater)), len(np.unique(used.prompt))
+    raters, prompts = (int(np.count_nonzero(np.bincount(index))) for index in (used.rater, used.prompt))
     systems = len(fitted.strengths)
     pairs = np.triu_indices(systems, k=1)
     parameters = len(fitted.information)
@@ -126,13 +126,13 @@ def variances(used: Votes, fitted: Fit, wanted: Float64[np.ndarray, "contrast pa
 
     by_rater, by_prompt = (
         variance(index) * clusters / (clusters - 1)
-        for index, clusters in ((index, len(np.unique(index))) for index in (used.rater, used.prompt))
+        for index, clusters in ((index, np.count_nonzero(np.bincount(index))) for index in (used.rater, used.prompt))
     )
     kind = cells(used)
     alike = used.weight is None  # votes of one kind then have one score
     independent = variance(kind, np.maximum(np.bincount(kind), 1)) if alike else variance(np.arange(len(used)))
-    seen, cell = np.unique(used.rater * len(used.prompts) + used.prompt, return_inverse=True)
-    by_cell = independent if len(seen) == len(used) else variance(cell.astype(np.int64))
+    cell = numbered(used.rater * len(used.prompts) + used.prompt, len(used.raters) * len(used.prompts))
+    by_cell = independent if cell.max() + 1 == len(used) else variance(cell)
     return Variances(independent, by_rater, by_prompt, by_cell)
 
 

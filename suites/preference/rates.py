@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from bench.stats import CONFIDENCE, Interval
-from suites.preference.votes import Outcome, Votes
+from suites.preference.votes import Outcome, Votes, numbered
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ def clustered_mean(
         return Rate(None, None, 0)
     mean = float(values.mean())
     off = (values - mean) / len(values)
-    cell = np.unique(rater * (int(prompt.max()) + 1) + prompt, return_inverse=True)[1]
-    raters, prompts = len(np.unique(rater)), len(np.unique(prompt))
+    width = int(prompt.max()) + 1
+    cell = numbered(rater * width + prompt, (int(rater.max()) + 1) * width)
+    raters, prompts = (int(np.count_nonzero(np.bincount(index))) for index in (rater, prompt))
     if min(raters, prompts) < 2 or not off.any():
         return Rate(mean, None, len(values))
     by_rater, by_prompt, by_cell = (float((np.bincount(cluster, off) ** 2).sum()) for cluster in (rater, prompt, cell))

@@ -66,6 +66,8 @@ def repeated(found: Record) -> tuple[int, int]:
     >>> repeated(replace(record("pilot", first), repeats=again))
     (1, 1)
     """
+    if not len(found.repeats):
+        return 0, 0
     first, again = (_answers(votes) for votes in (found.votes, found.repeats))
     known = [(first[pair], answer) for pair, answer in again.items() if pair in first]
     return sum(one == other for one, other in known), len(known)

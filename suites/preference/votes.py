@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+_SPARSE = 16  # keys for each vote; with more, sorting the votes is cheaper than counting the keys
+
 
 class Outcome(IntEnum):
     """What the rater said. The first three are also the columns of a table of counts."""
@@ -126,10 +128,11 @@ def ranked(votes: Votes) -> Votes:
 
     Raises `ValueError` for votes on several criteria: "motion" and "text" are two rankings, take `votes.on(...)`.
     """
-    if len(np.unique(votes.criterion)) > 1:
+    if len(votes) and votes.criterion.min() != votes.criterion.max():
         raise ValueError(f"votes on several criteria ({', '.join(votes.criteria)}): choose one with votes.on(...)")
-    judged = votes.where(votes.outcome != Outcome.CANNOT_JUDGE)
-    return replace(judged, outcome=np.minimum(judged.outcome, int(Outcome.TIE)))
+    worst = votes.outcome.max(initial=0)  # most calls get votes that are ranked already: a million are not copied
+    judged = votes.where(votes.outcome != Outcome.CANNOT_JUDGE) if worst == Outcome.CANNOT_JUDGE else votes
+    return judged if worst <= Outcome.TIE else replace(judged, outcome=np.minimum(judged.outcome, int(Outcome.TIE)))
 
 
 def count(votes: Votes) -> Float64[np.ndarray, "system system 3"]:
@@ -151,6 +154,18 @@ def tables(votes: Votes, by: Literal["rater", "prompt"]) -> Float64[np.ndarray, 
     size = systems * systems * 3
     table = np.bincount(cluster * size + cells(used), used.weight, minlength=len(names) * size).astype(np.float64)
     return table.reshape(len(names), systems, systems, 3)
+
+
+def numbered(key: Int64[np.ndarray, " vote"], size: int) -> Int64[np.ndarray, " vote"]:
+    """Keys in 0..size - 1 as numbers without gaps, in the same order: by counting where that is cheaper than sorting.
+
+    >>> numbered(np.array([7, 3, 7, 900]), size=1000).tolist()
+    [1, 0, 1, 2]
+    """
+    if size > _SPARSE * len(key):
+        return np.asarray(np.unique(key, return_inverse=True)[1], dtype=np.int64)
+    place = np.cumsum(np.bincount(key, minlength=size) > 0) - 1
+    return np.asarray(place[key])
 
 
 def cells(used: Votes) -> Int64[np.ndarray, " vote"]:
