@@ -4,16 +4,18 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from cyclopts import Parameter
 
 from bench.errors import UsageError
 from bench.registry import names, resolve
-from bench.store import Store
+from bench.store import Results, Store
 from bench.video.footage import Footage, load
 from runners.console import err, last_line, out, progress
 from runners.session import carry_out
 from runners.verbs import Json, StorePath
-from runners.watch import build, watch
+from runners.watch import build, series_of, watch
+from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
 
 
 def score(
@@ -75,11 +77,15 @@ def score(
         highlight=False,
         soft_wrap=True,
     )
+    boards = leaderboards(opened, results)
+    for system, board in boards.items():
+        out.print(_said(system, board), markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
             {
                 "run": plan.key,
                 "store": str(store),
+                "vbench": {system: board._asdict() for system, board in boards.items()},
                 "done": outcome.answers_done,
                 "done_before": outcome.answers_before,
                 "failures": results.failures.num_rows,
@@ -87,6 +93,26 @@ def score(
             }
         )
     return 0
+
+
+def leaderboards(store: Store, results: Results) -> dict[str, Totals]:
+    """VBench's totals of each system that has any of its dimensions, from what the scores were made of."""
+    values: dict[str, dict[str, list[np.ndarray]]] = {}
+    series = series_of(store)
+    for row in results.planned.to_pylist():
+        if row["metric"] in DIMENSIONS and (kept := series.get(row["score_key"])) is not None:
+            values.setdefault(row["system"], {}).setdefault(row["metric"], []).append(kept["values"])
+    return {
+        system: totals({dimension: aggregate(dimension, videos) for dimension, videos in found.items()})
+        for system, found in sorted(values.items())
+    }
+
+
+def _said(system: str, board: Totals) -> str:
+    if board.total is not None:
+        return f"VBench, {system}: {board.total:.4f} (quality {board.quality:.4f}, semantic {board.semantic:.4f})"
+    there, every = len(DIMENSIONS) - len(board.missing), len(DIMENSIONS)
+    return f"VBench, {system}: no total, {there} of {every} dimensions; on its scale these average {board.measured:.4f}"
 
 
 def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:
