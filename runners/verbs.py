@@ -104,12 +104,14 @@ def try_plugin(
 ) -> int:
     """Check a memory encoder against the contract: what it must do to be measured here.
 
-    Exits with 0 when every check holds and 3 when one does not.
+    A memory of tokens is read by the reference generator. Exits with 0 when every check holds and 3 when one does not.
 
     Example: keepframe try ./mine.py:Mine --args '{ width = 32 }'
     """
     import tomllib
 
+    from bench.generation.reference import Reference
+    from bench.memories.context import TokenEncoder
     from runners.contract import check_encoder
 
     try:
@@ -120,7 +122,8 @@ def try_plugin(
         ) from error
     target = registry.resolve("memory", registry.absolute(reference, Path.cwd()))
     bound = registry.bind(target, parsed)
-    checks = check_encoder(lambda: target(**bound))
+    generator = Reference(steps=1) if isinstance(target, type) and issubclass(target, TokenEncoder) else None
+    checks = check_encoder(lambda: target(**bound), generator)
     table = Table("", "check", "what was seen", title=f"contract: {reference}", title_justify="left")
     marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]–[/]"}
     for check in checks:

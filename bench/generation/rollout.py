@@ -29,7 +29,8 @@ class Rollout:
 
     def __init__(self, context: Context, sampler: Sampler, window: int) -> None:
         self.reader = context.reader
-        self.tokens = context.tokens
+        self.tokens: MemoryTokens | None = context.tokens
+        self._settled = _settled(context)
         self._sampler = sampler
         self._window = window
         self._past = None if context.past is None else context.past.copy()
@@ -49,8 +50,7 @@ class Rollout:
         self._next += SECTION_LATENTS
         if self._past is not None:
             new = self._past.append(space.to_pixels(frames), latents)
-            before = [] if self.tokens is None else [self.tokens]
-            self.tokens = _joined([*before, *new])
+            self.tokens = self._settled = _joined([*([self._settled] if self._settled else []), *new])
         return frames
 
     def _sight(self, words: str) -> Sight:
@@ -95,6 +95,15 @@ def check_continuable(context: Context, seconds: float) -> None:
             "This memory holds no state to go on from: it can only be asked for moments.",
             "Encode the history with continuable = true in the memory's args.",
         )
+
+
+def _settled(context: Context) -> MemoryTokens | None:
+    """The tokens that stay when the video goes on."""
+    whole: MemoryTokens | None = context.tokens
+    if whole is None or context.settled is None:
+        return whole
+    tokens, places = whole
+    return MemoryTokens(tokens[:, context.settled], places[context.settled])
 
 
 def _joined(parts: list[MemoryTokens]) -> MemoryTokens:

@@ -14,12 +14,16 @@ from bench.protocols import Memory
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """`tokens` is None when nothing is to be read, `past` when the memory cannot be gone on from."""
+    """`tokens` is None when nothing is to be read, `past` when the memory cannot be gone on from.
+
+    Tokens that are not `settled` stand for a last block that was filled up: going on makes them anew.
+    """
 
     reader: Any  # bench.checkpoints.load.Reader
     header: Header  # of the history; recalled frames have its size
     tokens: Any  # bench.backbones.dit.MemoryTokens, or None
     past: Any = None  # bench.memories.history_stream.HistoryStream, or None
+    settled: Any = None  # a boolean tensor over the tokens; None: all are
 
 
 @runtime_checkable

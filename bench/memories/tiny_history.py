@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.backbones.causal import Stream
 from bench.backbones.dit import MemoryTokens
@@ -70,23 +71,29 @@ class HistoryMemory:
     def context(self) -> Context:
         """What the generator reads."""
         past = HistoryStream.unpack(self.reader, self.state) if self.state else None
-        return Context(self.reader, self.header, self._tokens if self.floats else None, past)
+        if not self.floats:
+            return Context(self.reader, self.header, None, past)
+        tokens, settled = self._tokens
+        return Context(self.reader, self.header, tokens, past, settled)
 
     def asked(self, at_s: Sequence[float]) -> Sequence[float]:
         """The moments themselves."""
         return at_s
 
     @cached_property
-    def _tokens(self) -> MemoryTokens:
+    def _tokens(self) -> tuple[MemoryTokens, Tensor]:
+        """What the DiT reads, and which of it stands for a block that was full without the still at the end."""
         backbone = self.reader.backbone
-        tokens, places = [], []
+        latents = _latents(self.header, self.reader)
+        tokens, places, settled = [], [], []
         for rate, part in zip(self.reader.args.rates, self.parts, strict=True):
             height, width = backbone.shapes.memory_grid(backbone.space.size, rate)
             values = np.frombuffer(part, "<f2").reshape(1, -1, backbone.shapes.width)
             tokens.append(torch.from_numpy(values.astype(np.float32)))
             places.append(block_coordinates(0, (values.shape[1] // (height * width), height, width), rate))
+            settled.append(torch.arange(values.shape[1]) < latents // rate.time * height * width)
         device = backbone.space.device
-        return MemoryTokens(torch.cat(tokens, 1).to(device), torch.cat(places).to(device))
+        return MemoryTokens(torch.cat(tokens, 1).to(device), torch.cat(places).to(device)), torch.cat(settled)
 
 
 class TinyHistory:
@@ -241,10 +248,16 @@ class TinyHistory:
             part.append(half.tobytes())
 
 
+def _latents(header: Header, reader: Reader) -> int:
+    """How many latents hold the kept frames of a history."""
+    resampling = Resampling(header.fps, float(reader.backbone.space.fps))
+    return latent_of(resampling.count(header.frames) - 1) + 1
+
+
 def _floats(header: Header, reader: Reader) -> list[int]:
     """How many numbers each encoder keeps of a history."""
     space, shapes = reader.backbone.space, reader.backbone.shapes
-    latents = latent_of(Resampling(header.fps, float(space.fps)).count(header.frames) - 1) + 1
+    latents = _latents(header, reader)
     latents += -latents % lcm(*(rate.time for rate in reader.args.rates))
     floats = []
     for rate in reader.args.rates:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from e2e.test_cli import keepframe, last_line
 from e2e.test_run import numbers, run
 from tiny_checkpoints import write_history, write_tiny
 
@@ -78,3 +79,11 @@ def test_a_run_without_weights_stops_before_it_begins(
     monkeypatch.setenv("KEEPFRAME_CHECKPOINTS", str(tmp_path / "none"))
     with pytest.raises(UnavailableError, match="random ones never stand in for them"):
         run(spec, tmp_path / "r")
+
+
+def test_try_reads_a_memory_of_tokens_through_its_generator(folder: Path) -> None:
+    done = keepframe("try", "history", "--args", '{ rate = "2x2x2" }', "--json")
+    assert done.returncode == 0, done.stdout
+    passed = {check["name"]: check["passed"] for check in last_line(done)["checks"]}
+    assert passed.pop("order") is None, "only a memory that answers by itself promises it"
+    assert set(passed.values()) == {True}

@@ -81,6 +81,20 @@ def test_a_rollout_encodes_only_what_is_new_and_remembers_it() -> None:
     assert context.past.latents == 8, "the memory itself was not changed"
 
 
+@pytest.mark.parametrize("rate", ["2x2x2", "2x2x2+1x1x4"])
+def test_a_block_that_was_filled_up_is_made_anew_when_the_video_goes_on(rate: str) -> None:
+    context = memory(synthetic_history(25, TINY_SIZE), rate=rate).context()  # 7 latents: the last block has one of two
+    going = Rollout(context, Sampler(steps=1), window=0)
+    at = going.tokens.coordinates
+    going.section("a harbour", seed=0)
+    after = going.tokens.coordinates
+    assert len(after.unique(dim=0)) == len(after), "no block is there twice"
+    assert set(map(tuple, at.tolist())) <= set(map(tuple, after.tolist()))
+    last = at[:, 0] == at[:, 0].max()
+    kept = (going.tokens.tokens[:, : len(at)] - context.tokens.tokens).abs().amax(-1)[0] == 0
+    assert not (kept & last).all()
+
+
 def test_the_same_seed_gives_the_same_video_and_it_streams() -> None:
     kept = memory(synthetic_history(29, Size(40, 30)))
     sections = went_on(kept, 5.0)

@@ -23,7 +23,6 @@ from runners.trial import synthetic_history
 torch.set_num_threads(1)
 FPS = 8.0
 SIZE = Size(64, 48)
-RATES = ["2x2x2", "1x1x1", "2x2x2+1x1x4"]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +49,7 @@ def recalled(memory: Any, at_s: tuple[float, ...], seed: int = 0, **args: Any) -
     return np.concatenate(list(Reference(steps=2, **args).generate(memory, Recall(at_s), seed=seed)))
 
 
-@pytest.mark.parametrize("args", [{"rate": rate} for rate in RATES] + [{"rate": "2x2x2", "variant": "only-lr"}])
+@pytest.mark.parametrize("args", [{"rate": "2x2x2+1x1x4"}, {"rate": "2x2x2", "variant": "only-lr"}])
 def test_the_contract_holds_for_a_memory_of_tokens(args: dict[str, str]) -> None:
     checks = check_encoder(lambda: TinyHistory(**args), Reference(steps=1))
     assert [(check.name, check.detail) for check in checks if check.passed is False] == []
