@@ -105,7 +105,23 @@ DEFAULTS: dict[str, dict[str, Rule]] = {
         "ms_ssim": _shown(0.01),
         "lpips_vgg": _shown(0.01),
         "vmaf": _shown(1.0),
-    }
+    },
+    "perceptual": {
+        "subject_consistency": _gates(0.01),
+        "temporal_flickering": _gates(0.005),
+        "aesthetic_quality": _gates(0.01),
+        "overall_consistency": _gates(0.01),
+        "drift_colour": _gates(1.0),
+        "character_return": _gates(0.02),
+        "background_consistency": _shown(0.01),
+        "appearance_style": _shown(0.01),
+        "temporal_style": _shown(0.01),
+        "segment_consistency": _shown(0.01),
+        "drift_brightness": _shown(0.01),
+        "drift_contrast": _shown(0.01),
+        "drift_sharpness": Rule(role="info", margin=Margin(relative=0.1)),
+        "place_return": _shown(0.02),
+    },
 }
 OTHERWISE = Rule(role="gate", margin=Margin(relative=0.02))
 

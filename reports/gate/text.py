@@ -5,7 +5,7 @@ lost cases, then warnings; the verdict, its reasons and the table always stay, a
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reports.formats import markdown_text
 from reports.gate.say import difference, headline, look_sentence
@@ -73,7 +73,8 @@ def print_check(check: Check, console: "Console") -> None:
     if check.metrics:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
         for i, name in enumerate(COLUMNS[:TERMINAL]):
-            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=i > 0)
+            justify: Literal["left", "right"] = "left" if i < 2 else "right"
+            table.add_column(name, justify=justify, no_wrap=i > 0, overflow="fold")
         for row in rows(check.metrics):
             table.add_row(Text(row[0]), Text(row[1], style=_style(row[1])), *(Text(t) for t in row[2:TERMINAL]))
         console.print(table)
