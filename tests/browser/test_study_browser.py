@@ -159,6 +159,7 @@ def test_from_the_invitation_to_the_code(served: Served, context: "playwright.Br
     tab.get_by_text("Your completion code").wait_for()
     code = tab.locator("#code").inner_text()
     page.reload()
+    page.get_by_text("Your completion code").wait_for()
     assert page.locator("#code").inner_text() == code
 
     found = read_results(served.folder.root)
