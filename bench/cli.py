@@ -33,6 +33,7 @@ VERBS = {
     "board": ("leaderboard.serve:board", "Browse the results in a web page on this machine."),
     "study": ("leaderboard.study.verbs:study", "Ask people which of two videos they prefer: new, serve, export, …"),
     "generate": ("runners.generate:generate", "Make a video from a storyboard, or go on from a clip by it."),
+    "train": ("runners.train:train", "Train the reference models: vae, dit, stage1, stage2; run again to go on."),
     "status": ("runners.verbs:status", "List the runs of a store and how complete they are."),
     "init": ("runners.verbs:init", "Print a spec to start from."),
     "list": ("runners.verbs:list_plugins", "List the plug-ins that a spec can name."),

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 STAGES = {"render": "drawing footage", "probe": "reading footage", "measure": "measuring", "generate": "generating"}
+STAGES |= {"decode": "decoding", "encode": "encoding latents", "train": "training"}
 LOG_EVERY_S = 10.0
 
 out = Console()
@@ -71,7 +72,7 @@ def _lines() -> Iterator[Any]:
         said[stage] = now
         spent = now - began[stage]
         left = f", about {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
-        print(f"{STAGES[stage]}: {done}/{total} after {spent:.0f} s{left}", file=sys.stderr, flush=True)
+        print(f"{STAGES[stage]}: {done}/{total} after {spent:.0f} s{left}; {what}", file=sys.stderr, flush=True)
 
     yield report
 

@@ -96,7 +96,7 @@ _SHAPES = {
     for known in (
         # at 192x320 pixels: 12x20 tokens per latent frame, and 3x5 per pair of latent frames at 4x4x2.
         # Widths are what two CPU cores can train, and what 60 MB of weights hold with all variants of the encoder.
-        Shapes("nano", 256, 4, 6, 1024, 128, vae_width=16, history_channels=(24, 48, 96, 192)),
+        Shapes("nano", 192, 4, 4, 768, 128, vae_width=16, history_channels=(24, 48, 96, 192)),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
         # the published model has 20 blocks of two streams and 40 of one, 12.8 billion parameters; our blocks are all
         # alike, so the DiT built from these shapes has 9.2 billion. Memory tokens depend on the width alone.

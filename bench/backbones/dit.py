@@ -52,6 +52,14 @@ class MemoryCache(NamedTuple):
     readings: list[KeyValue]  # by layer: what they find by attention of its own; empty without it
 
 
+class RMSNorm(nn.RMSNorm):
+    """PyTorch's, which under autocast would leave its fast path: the gain is cast to what it multiplies."""
+
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+        assert self.weight is not None
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class SelfAttention(nn.Module):
     """Attention over the whole sequence, with normalised queries and keys and rotary positions."""
 
@@ -59,7 +67,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.norm_query, self.norm_key = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
+        self.norm_query, self.norm_key = RMSNorm(width, eps=1e-6), RMSNorm(width, eps=1e-6)
 
     def key_value(self, x: Float[Tensor, "batch tokens width"], positions: Rotation) -> KeyValue:
         """What others find in these tokens."""
@@ -81,7 +89,7 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.norm_query, self.norm_key = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
+        self.norm_query, self.norm_key = RMSNorm(width, eps=1e-6), RMSNorm(width, eps=1e-6)
 
     def forward(
         self,

@@ -67,7 +67,7 @@ class HistoryEncoder(nn.Module):
     >>> first_layer = VideoDiT(nano).first_layer
     >>> memory = HistoryEncoder(nano, rate)(torch.zeros(1, 16, 4, 24, 40), torch.zeros(1, 16, 2, 6, 10), first_layer)
     >>> tuple(memory.tokens.shape), memory.coordinates[0].tolist()
-    ((1, 30, 256), [0.5, 1.5, 1.5])
+    ((1, 30, 192), [0.5, 1.5, 1.5])
     """
 
     def __init__(self, shapes: Shapes, rate: Rate, variant: Variant = Variant.PROPOSED) -> None:

@@ -69,7 +69,7 @@ class HighBranch(nn.Module):
     >>> from bench.backbones.config import shapes
     >>> branch = HighBranch(shapes("nano"), Rate.parse("4x4x2"))
     >>> tuple(branch(torch.zeros(1, 16, 4, 24, 40)).shape)
-    (1, 256, 2, 3, 5)
+    (1, 192, 2, 3, 5)
     """
 
     def __init__(self, shapes: Shapes, rate: Rate) -> None:

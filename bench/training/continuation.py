@@ -1,0 +1,33 @@
+"""Stage two of the paper: the memory of a clean history, a prompt, and the next section is generated.
+
+A fresh LoRA on top of stage one's (folded in); the encoder goes on learning, or is frozen for the ablation.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from bench.backbones.dit import VideoDiT
+from bench.backbones.text import TextEncoder
+from bench.memories.history import HistoryEncoder
+from bench.training.flow import flow_loss
+
+SECTION = 4  # latent frames: two seconds at eight frames a second
+
+
+class ContinuationLearner(nn.Module):
+    """φ and a LoRA with the loss of stage two. `window` latent frames before the section are given as they are."""
+
+    def __init__(self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, window: int) -> None:
+        super().__init__()
+        self.dit, self.text, self.encoder = dit, text.requires_grad_(False), encoder
+        self.window = window
+
+    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, (first, end) = batch["latents"], batch["query"].tolist()
+        memory = self.encoder(latents[:, :, :first], batch["low"], self.dit.first_layer)
+        start = max(0, first - self.window)
+        times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
+        loss = flow_loss(self.dit, latents[:, :, start:end], times, self.text(batch["text"]), memory, times < first)
+        return loss, {}

@@ -1,0 +1,37 @@
+"""The flow-matching loss that all DiT recipes share: noise some frames, predict `noise - latents` of them."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+
+SHIFT = 3.0
+"""Noise levels are drawn from a logit-normal and shifted towards noise, where the memory has to be read."""
+
+
+def draw_sigma(count: int, device: torch.device, lowest: float = 0.0) -> Float[Tensor, " batch"]:
+    """Noise levels in (lowest, 1): L(lowest, 1) of the paper, read as a shifted logit-normal put into that range."""
+    level = torch.sigmoid(torch.randn(count, device=device))
+    level = SHIFT * level / (1 + (SHIFT - 1) * level)
+    return lowest + (1 - lowest) * level
+
+
+def flow_loss(
+    dit: VideoDiT,
+    frames: Float[Tensor, "batch channel time height width"],
+    times: Float[Tensor, " time"],
+    text: TextTokens,
+    memory: MemoryTokens | None,
+    given: Bool[Tensor, " time"] | None = None,
+) -> Float[Tensor, ""]:
+    """Mean squared error of the velocity, over the frames that are not `given` (those stay clean)."""
+    batch, _, time = frames.shape[:3]
+    sigma = draw_sigma(batch, frames.device)[:, None].expand(batch, time)
+    asked = torch.ones(time, dtype=torch.bool, device=frames.device) if given is None else ~given
+    sigma = sigma * asked
+    noise = torch.randn_like(frames)
+    level = sigma[:, None, :, None, None]
+    predicted = dit((1 - level) * frames + level * noise, sigma, times, text, memory).float()
+    return F.mse_loss(predicted[:, :, asked], (noise - frames)[:, :, asked])

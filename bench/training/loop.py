@@ -1,0 +1,241 @@
+"""The training loop of every model: accelerate, EMA, clipping, and a resume that gives the very same losses.
+
+Everything random in a step is a function of (seed, step): the pieces of video that are drawn, the noise that is put
+on them. So a run that was killed goes on from its last checkpoint as if nothing had happened, without saving the
+state of any data loader. The loss is computed by a module of its own (`Learner`), so that the same loop runs it on
+one core, on many GPUs (`accelerate launch`), or sharded (`accelerate launch --use_fsdp`).
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from bench.digest import key
+from bench.errors import KeepframeError, UsageError
+
+Report = Callable[[int, int, str], None]
+"""Called as `report(step, steps, what)`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to learn. `minutes` stops a session early; the next one goes on."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int = 100
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+    precision: Literal["no", "bf16", "fp16"] = "bf16"
+    seed: int = 0
+    save_every: int = 200
+    validate_every: int = 500
+    minutes: float | None = None
+    workers: int = 0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the result: a run is resumed only by the same recipe."""
+        free = ("save_every", "validate_every", "minutes", "workers")
+        return {name: value for name, value in asdict(self).items() if name not in free}
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A module whose `forward(batch)` is `(loss, parts)`; only its parameters that require a gradient are trained."""
+
+    def __call__(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a session ended."""
+
+    step: int
+    done: bool
+    seconds: float  # of all sessions
+    writes: bool  # whether all is done and this process is the one of many that writes the checkpoint
+
+
+class NotFiniteError(KeepframeError):
+    """The loss is NaN or infinite: nothing is saved after that."""
+
+
+def train(
+    learner: nn.Module,
+    batches: Dataset[dict[str, Tensor]],
+    validate: Callable[[nn.Module], dict[str, float]],
+    recipe: Recipe,
+    folder: Path,
+    report: Report,
+) -> Trained:
+    """Train until `recipe.steps`, or until its minutes are over; `learner` then holds the averaged weights.
+
+    `batches[i]` is the i-th batch, always the same one. `folder` gets the checkpoints, `log.jsonl` and the events
+    that TensorBoard reads. Raises `NotFiniteError` when the loss is not a number, and `UsageError` when the folder
+    holds a run of another recipe.
+    """
+    from accelerate import Accelerator
+    from torch.utils.tensorboard import SummaryWriter
+
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(mixed_precision=recipe.precision, step_scheduler_with_optimizer=False)
+    wanted = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        wanted, recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay, foreach=True
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, recipe))
+    model, optimizer, schedule = accelerator.prepare(learner, optimizer, schedule)
+    average = AveragedModel(accelerator.unwrap_model(model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))  # type: ignore[no-untyped-call]
+    state = _State(folder, recipe, sum(parameter.numel() for parameter in wanted))
+    step, seconds = state.resume(accelerator, average)
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(step * accelerator.num_processes + accelerator.process_index, 2**62, accelerator.num_processes),
+        num_workers=recipe.workers,
+    )
+    numbers = iter(loader)
+    events = SummaryWriter(str(folder)) if accelerator.is_main_process else None
+    recent: list[float] = []
+    while step < recipe.steps:
+        batch = {name: value.to(accelerator.device) for name, value in next(numbers).items()}
+        torch.manual_seed(_seed(recipe.seed, step, accelerator.process_index))
+        model.train()
+        with accelerator.autocast():
+            loss, parts = model(batch)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NotFiniteError(
+                f"The loss is {value} at step {step} in {folder}.",
+                f"Lower the learning rate (now {recipe.learning_rate:g}); the last checkpoint is kept: run it again.",
+            )
+        accelerator.backward(loss)
+        norm = float(accelerator.clip_grad_norm_(wanted, recipe.clip))
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update_parameters(accelerator.unwrap_model(model))
+        step += 1
+        recent = [*recent[-49:], value]
+        elapsed = seconds + time.monotonic() - began
+        out_of_time = recipe.minutes is not None and time.monotonic() - began > 60 * recipe.minutes
+        last = step == recipe.steps or out_of_time
+        if events is not None:
+            facts = {"loss": value, "norm": norm, **{name: float(part) for name, part in parts.items()}}
+            for name, number in facts.items():
+                events.add_scalar(name, number, step)
+            state.log({"step": step, "seconds": round(elapsed, 2), **facts})
+        report(step, recipe.steps, f"loss {sum(recent) / len(recent):.4f}")
+        if step % recipe.validate_every == 0 or step == recipe.steps:
+            averaged = average.module.eval()
+            with torch.no_grad():
+                scores = validate(averaged)
+            if events is not None:
+                for name, number in scores.items():
+                    events.add_scalar(f"validation/{name}", number, step)
+                state.log({"step": step, "seconds": round(elapsed, 2), "validation": scores})
+            said = ", ".join(f"{name} {number:.3f}" for name, number in scores.items())
+            report(step, recipe.steps, f"loss {sum(recent) / len(recent):.4f}, {said}")
+        if step % recipe.save_every == 0 or last:
+            state.save(accelerator, average, step, elapsed)
+        if out_of_time:
+            break
+    if events is not None:
+        events.close()
+    accelerator.unwrap_model(model).load_state_dict(average.module.state_dict())
+    finished, elapsed = step == recipe.steps, seconds + time.monotonic() - began
+    return Trained(step, finished, elapsed, finished and accelerator.is_main_process)
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """A linear warm-up, then half a cosine down to 2 % of the learning rate.
+
+    >>> [round(rate_at(step, Recipe(1000, 1, 1e-3)), 2) for step in (0, 99, 550, 1000)]
+    [0.01, 1.0, 0.51, 0.02]
+    """
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    part = min(1.0, (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def _seed(seed: int, step: int, process: int) -> int:
+    return int(key("training-step", seed=seed, step=step, process=process)[:15], 16)
+
+
+class _State:
+    """What a resume needs, in two folders that take turns: a kill while one is written leaves the other whole."""
+
+    def __init__(self, folder: Path, recipe: Recipe, parameters: int) -> None:
+        self.folder = folder
+        self.facts: dict[str, Any] = {"recipe": recipe.identity, "parameters": parameters}
+        known = folder / "recipe.json"
+        if not known.exists():
+            known.write_text(json.dumps(self.facts, indent=1) + "\n", encoding="utf-8")
+        elif (before := json.loads(known.read_text(encoding="utf-8"))) != self.facts:
+            other = {**self.facts["recipe"], "parameters": parameters}
+            old = {**before["recipe"], "parameters": before["parameters"]}
+            differs = ", ".join(f"{n} {old.get(n)!r} -> {other[n]!r}" for n in other if old.get(n) != other[n])
+            raise UsageError(
+                f"{folder} holds a training run of another recipe ({differs}).",
+                "Name another folder, or the same recipe to go on with it.",
+            )
+
+    def resume(self, accelerator: Any, average: nn.Module) -> tuple[int, float]:
+        newest: tuple[int, Path, dict[str, Any]] | None = None
+        for place in (self.folder / "state-a", self.folder / "state-b"):
+            try:
+                facts = json.loads((place / "done.json").read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue  # never finished
+            if newest is None or facts["step"] > newest[0]:
+                newest = facts["step"], place, facts
+        if newest is None:
+            return 0, 0.0
+        step, place, facts = newest
+        accelerator.load_state(str(place))
+        average.load_state_dict(torch.load(place / "average.pt", weights_only=True))
+        if accelerator.is_main_process:
+            self._forget_after(step)
+        return step, float(facts["seconds"])
+
+    def save(self, accelerator: Any, average: nn.Module, step: int, seconds: float) -> None:
+        place = self.folder / (
+            "state-a" if _step_of(self.folder / "state-b") > _step_of(self.folder / "state-a") else "state-b"
+        )
+        (place / "done.json").unlink(missing_ok=True)
+        accelerator.save_state(str(place))
+        if accelerator.is_main_process:
+            torch.save(average.state_dict(), place / "average.pt")
+            (place / "done.json").write_text(json.dumps({"step": step, "seconds": seconds}), encoding="utf-8")
+
+    def log(self, facts: dict[str, Any]) -> None:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+
+    def _forget_after(self, step: int) -> None:
+        """Lines of steps that are about to be done again."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+
+def _step_of(place: Path) -> int:
+    try:
+        return int(json.loads((place / "done.json").read_text(encoding="utf-8"))["step"])
+    except (OSError, ValueError):
+        return -1

@@ -1,0 +1,327 @@
+"""One recipe per model: what it is trained on, for how long, and where its weights go.
+
+`vae`, then `dit` on its latents, then for each history encoder `stage_one` and `stage_two`. Each call goes on from
+where an earlier one stopped, and writes a checkpoint with its model card when the last step is done.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.backbones.config import Shapes, shapes
+from bench.backbones.dit import VideoDiT
+from bench.backbones.lora import add_lora, fold_lora, lora_state
+from bench.backbones.rate import Rate
+from bench.backbones.text import TextEncoder
+from bench.backbones.vae import VideoVAE
+from bench.checkpoints.about import About, digest
+from bench.checkpoints.files import fill, load, require, save
+from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+from bench.provenance import environment
+from bench.training import vae as vae_recipe
+from bench.training.backbone import BackboneLearner
+from bench.training.cards import write_card
+from bench.training.continuation import SECTION, ContinuationLearner
+from bench.training.frame_query import FrameQueryLearner
+from bench.training.latents import Segment, Statistics, encode_all, statistics
+from bench.training.loop import Recipe, Trained, train
+from bench.training.validation import recall_psnr
+from bench.training.video import Collection, collect
+from bench.training.windows import Plan, Windows
+from bench.types import Size
+
+Report = Callable[[str, int, int, str], None]
+"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode` and `train`."""
+
+LORA_RANK = 16
+NANO = Size(320, 192)
+RATES = ("4x4x2", "2x2x2", "2x2x1")
+
+RECIPES = {
+    "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
+    "dit": Recipe(steps=2400, batch=16, learning_rate=1e-3, ema=0.998, save_every=100, validate_every=600),
+    "stage1": Recipe(steps=1000, batch=16, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=500),
+    "stage2": Recipe(steps=300, batch=8, learning_rate=5e-4, ema=0.99, warmup=30, save_every=100, validate_every=150),
+}
+"""What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a training finds its videos, keeps its work, and puts its weights."""
+
+    footage: tuple[Path, ...]
+    work: Path  # decoded frames, latents, states: may be deleted when all is trained
+    weights: Path  # checkpoints are read from and written to this folder
+    report: Report
+    name: str = "nano"
+    size: Size = NANO
+    fps: int = 8
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of the backbone that is trained."""
+        return shapes(self.name)
+
+    def videos(self) -> Collection:
+        """Decoded at the backbone's size and rate."""
+        return collect(
+            self.footage,
+            self.work / "frames",
+            size=self.size,
+            fps=self.fps,
+            progress=lambda done, total, what: self.report("decode", done, total, what),
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Which history encoder: `rate` and `variant`, and what is left out or frozen for an ablation."""
+
+    rate: str = "4x4x2"
+    variant: Variant = Variant.PROPOSED
+    undeclared: float = 0.5  # stage one: how often the encoder is not told what will be asked
+    window: int = 0  # stage two: latent frames before the section that the DiT sees as they are
+    without_stage_one: bool = False
+    frozen: bool = False  # stage two: the encoder stays as stage one left it
+
+    @property
+    def stage_one_name(self) -> str:
+        """Of its checkpoint."""
+        ablation = "" if self.variant is Variant.PROPOSED else f"-{self.variant.value}"
+        return f"history-{self.rate}{ablation}"
+
+    @property
+    def stage_two_name(self) -> str:
+        """Of its checkpoint."""
+        ablation = ("-without-stage-one" if self.without_stage_one else "") + ("-frozen" if self.frozen else "")
+        return f"{self.stage_one_name}-ar{ablation}"
+
+
+def train_vae(place: Workplace, recipe: Recipe) -> Trained:
+    """The VAE, from its closed-form start. Returns where the session ended."""
+    learned, kept = place.videos().split()
+    torch.manual_seed(recipe.seed)
+    vae = VideoVAE(place.shapes)
+    crops = vae_recipe.Crops(learned, recipe.batch, recipe.seed)
+    vae_recipe.start_linear(vae, crops)
+    held_back = list(kept.videos)
+
+    def validate(learner: nn.Module) -> dict[str, float]:
+        assert isinstance(learner, vae_recipe.VAELearner)
+        return {"round_trip_psnr": vae_recipe.round_trip_psnr(learner.vae, held_back, 17)}
+
+    learner = vae_recipe.VAELearner(vae)
+    ended = train(learner, crops, validate, recipe, place.work / "vae", _training(place))
+    if ended.writes:
+        vae.eval()
+        scale = statistics(vae, learned)
+        args = {
+            "latent_mean": list(scale.mean),
+            "latent_std": list(scale.std),
+            "fps": place.fps,
+            "width": place.size.width,
+            "height": place.size.height,
+        }
+        _write(
+            place,
+            "vae",
+            vae.state_dict(),
+            About("vae", place.shapes, args=args),
+            recipe,
+            ended,
+            learned,
+            validate(learner),
+        )
+    return ended
+
+
+def train_dit(place: Workplace, recipe: Recipe) -> Trained:
+    """The DiT with its text encoder, on the latents of the VAE."""
+    rates = tuple(Rate.parse(rate) for rate in RATES)
+    vae, scale, learned, kept = _encoded(place, rates)
+    torch.manual_seed(recipe.seed)
+    learner = BackboneLearner(place.shapes)
+    batches = Windows(learned.segments, Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed))
+    small = {rate: HistoryEncoder(place.shapes, rate, Variant.ONLY_LOW) for rate in rates[-1:]}
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        assert isinstance(model, BackboneLearner)
+        return {
+            f"small_{rate}_psnr": recall_psnr(model.dit, model.text, encoder, vae, scale, kept.segments)
+            for rate, encoder in small.items()
+        }
+
+    ended = train(learner, batches, validate, recipe, place.work / "dit", _training(place))
+    if ended.writes:
+        about = About("dit", place.shapes, parents={"vae": digest(place.weights / "vae.safetensors")})
+        _write(place, "dit", learner.state_dict(), about, recipe, ended, learned.videos, validate(learner.eval()))
+    return ended
+
+
+def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
+    """Frame query: φ and a LoRA of the DiT."""
+    rate = Rate.parse(memory.rate)
+    vae, scale, learned, kept = _encoded(place, (rate,))
+    dit, text, parents = _backbone(place)
+    torch.manual_seed(recipe.seed)
+    encoder = _encoder(place, rate, memory, dit)
+    add_lora(dit, LORA_RANK, LORA_RANK)
+    learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
+    batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        assert isinstance(model, FrameQueryLearner)
+        return {"recall_psnr": recall_psnr(model.dit, model.text, model.encoder, vae, scale, kept.segments)}
+
+    name = memory.stage_one_name
+    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    if ended.writes:
+        about = About("history", place.shapes, parents, _args(memory, stage=1) | {"undeclared": memory.undeclared})
+        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
+    return ended
+
+
+def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
+    """AR finetune: a fresh LoRA over stage one's, on the next section."""
+    rate = Rate.parse(memory.rate)
+    _, _, learned, kept = _encoded(place, (rate,))
+    dit, text, parents = _backbone(place)
+    torch.manual_seed(recipe.seed)
+    encoder = _encoder(place, rate, memory, dit)
+    if not memory.without_stage_one:
+        path = place.weights / f"{memory.stage_one_name}.safetensors"
+        tensors, about = load(path)
+        require(about, path, kind="history", shapes=place.shapes, parents=parents)
+        fill(encoder, tensors, "encoder.", path)
+        add_lora(dit, LORA_RANK, LORA_RANK)
+        _fill_lora(dit, tensors)
+        fold_lora(dit)
+        parents = {**parents, "stage-one": digest(path)}
+    encoder.requires_grad_(not memory.frozen)
+    add_lora(dit, LORA_RANK, LORA_RANK)
+    learner = ContinuationLearner(dit, text, encoder, memory.window)
+    plan = Plan(recipe.batch, (rate,), after=SECTION, prompts=0.9, seed=recipe.seed)
+    batches = Windows(learned.segments, plan)
+    held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        torch.manual_seed(0)
+        losses = [float(model(held_back[index])[0]) for index in range(4)]
+        return {"loss": sum(losses) / len(losses)}
+
+    name = memory.stage_two_name
+    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    if ended.writes:
+        about = About("history", place.shapes, parents, _args(memory, stage=2) | {"window": memory.window})
+        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
+    return ended
+
+
+@dataclass(frozen=True)
+class _Latents:
+    videos: Collection
+    segments: list[Segment]
+
+
+def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[VideoVAE, Statistics, _Latents, _Latents]:
+    """The VAE, and the latents of what is learned from and of what is held back."""
+    path = place.weights / "vae.safetensors"
+    tensors, about = load(path)
+    require(about, path, kind="vae", shapes=place.shapes, parents={})
+    vae = VideoVAE(place.shapes)
+    fill(vae, tensors, "", path)
+    vae.eval().requires_grad_(False)
+    scale = Statistics(tuple(about.args["latent_mean"]), tuple(about.args["latent_std"]))
+    folder = place.work / "latents" / digest(path)[:16]
+
+    def tell(done: int, total: int, what: str) -> None:
+        place.report("encode", done, total, what)
+
+    learned, kept = place.videos().split()
+    return (
+        vae,
+        scale,
+        _Latents(learned, encode_all(vae, scale, learned, folder, rates, tell)),
+        _Latents(kept, encode_all(vae, scale, kept, folder, rates, tell)),
+    )
+
+
+def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
+    path = place.weights / "dit.safetensors"
+    parents = {"vae": digest(place.weights / "vae.safetensors")}
+    tensors, about = load(path)
+    require(about, path, kind="dit", shapes=place.shapes, parents=parents)
+    dit, text = VideoDiT(place.shapes), TextEncoder(place.shapes)
+    fill(dit, tensors, "dit.", path)
+    fill(text, tensors, "text.", path)
+    return dit, text, {**parents, "dit": digest(path)}
+
+
+def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
+    encoder = HistoryEncoder(place.shapes, rate, memory.variant)
+    if isinstance(encoder.high, LargePatchifier):
+        encoder.high.start_from(dit.first_layer)
+    return encoder
+
+
+def _fill_lora(dit: VideoDiT, tensors: Mapping[str, Tensor]) -> None:
+    lora = {name.removeprefix("lora."): tensor for name, tensor in tensors.items() if name.startswith("lora.")}
+    missing = lora_state(dit).keys() - lora.keys()
+    if missing:
+        raise ValueError(f"the checkpoint lacks adapters: {sorted(missing)[:3]}")
+    dit.load_state_dict(lora, strict=False)
+
+
+def _tensors(dit: VideoDiT, encoder: HistoryEncoder) -> dict[str, Tensor]:
+    return {f"encoder.{name}": value for name, value in encoder.state_dict().items()} | {
+        f"lora.{name}": value for name, value in lora_state(dit).items()
+    }
+
+
+def _args(memory: Memory, stage: int) -> dict[str, Any]:
+    return {
+        "rate": memory.rate,
+        "variant": memory.variant.value,
+        "stage": stage,
+        "lora_rank": LORA_RANK,
+        "lora_alpha": LORA_RANK,
+    }
+
+
+def _training(place: Workplace) -> Callable[[int, int, str], None]:
+    return lambda done, total, what: place.report("train", done, total, what)
+
+
+def _write(
+    place: Workplace,
+    name: str,
+    tensors: Mapping[str, Tensor],
+    about: About,
+    recipe: Recipe,
+    ended: Trained,
+    learned: Collection,
+    scores: Mapping[str, float],
+) -> None:
+    """The checkpoint and its card."""
+    facts = environment()
+    training = {
+        "recipe": recipe.identity,
+        "steps": ended.step,
+        "seconds": round(ended.seconds),
+        "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{facts['processor']}, CPU",
+        "threads": torch.get_num_threads(),
+        "videos": len(learned.videos),
+        "video_seconds": round(sum(video.frames for video in learned.videos) / place.fps),
+        "videos_digest": learned.digest,
+        "validation": {score: round(value, 4) for score, value in scores.items()},
+        "commit": facts["commit"],
+    }
+    path = place.weights / f"{name}.safetensors"
+    whole = replace(about, training=training)
+    save(path, tensors, whole)
+    write_card(path, whole, learned)
