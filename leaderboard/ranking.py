@@ -28,6 +28,8 @@ class Printing:
         How to print it.
     output
         Also write it as one HTML file.
+    keep
+        Show it in the report of the run that --scores and --run name, from now on.
     json
         The last line of stdout is JSON: what was found, whole.
     """
@@ -36,6 +38,7 @@ class Printing:
         Literal["terminal", "markdown", "csv", "latex", "json"], Parameter(name="--format", help="How to print it.")
     ] = "terminal"
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None
+    keep: Annotated[bool, Parameter(negative="")] = False
     json: Annotated[bool, Parameter(negative="")] = False
 
 
@@ -62,11 +65,16 @@ def rank(
 
         keepframe study rank mystudy --scores results -o ranking.html
 
+        keepframe study rank mystudy --scores results --run latest --keep
+
         keepframe study rank votes.csv --anchor mean-frame --format latex
     """
     from reports.study import print_study, render_study
     from reports.study_html import write_study
+    from reports.study_kept import keep
 
+    if printing.keep and scores is None:
+        raise UsageError("--keep needs the run that the ranking belongs to.", "Add --scores STORE --run RUN.")
     found = ranked(record_at(study), Reading(model, anchor, simulated), scores, run)
     if printing.form == "terminal":
         print_study(found, out)
@@ -75,6 +83,8 @@ def rank(
     if printing.output is not None:
         write_study(found, printing.output)
         out.print(f"Page: {printing.output}", markup=False, highlight=False, soft_wrap=True)
+    if printing.keep and scores is not None:
+        out.print(f"Kept: {keep(found, Store.existing(scores), run)}", markup=False, highlight=False, soft_wrap=True)
     if printing.json and printing.form != "json":
         print(render_study(found, "json"))
     return 0

@@ -27,6 +27,8 @@ from reports.marks import Extent
 from reports.page import facts, failures, metrics_explained, provenance, scored_metrics, systems_explained, table
 from reports.progress import progress
 from reports.selection import common_rate, representatives
+from reports.study_html import section
+from reports.study_kept import kept
 from reports.svg import drawn
 from reports.verdict import findings, headline
 
@@ -66,6 +68,7 @@ class _Page:
         self._first = self._metrics[0] if self._metrics else None
         self._shown = representatives(self._comparison, self._first, self._looks) if self._first else []
         self._context = self._text() | self._charts()
+        self._context["studies"] = [section(told, f"study-{at}") for at, told in enumerate(kept(store, results.key))]
         self._typical: Asked | None = None
         self._worst: list[tuple[str, list[Asked]]] = []
         if self._first is not None:
@@ -76,7 +79,8 @@ class _Page:
 
     def render(self, worst: int) -> str:
         """The page, with so many of each memory's worst moments."""
-        style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+        sheets = ("report.css", "study.css") if self._context["studies"] else ("report.css",)
+        style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in sheets)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         template = _environment().get_template("report.html")
         return template.render(

@@ -16,7 +16,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.stats import CONFIDENCE, Interval
 from reports.formats import latex_table, markdown_table, print_grids
 from reports.grids import MISSING, Entry, Grid, plus_minus, printable, probability
-from suites.preference.findings import Findings, LeftOut, Other
+from suites.preference.findings import Findings, LeftOut, Other, Outlook
 from suites.preference.ranking import Place, Ranking
 from suites.preference.rates import Rate
 
@@ -157,12 +157,23 @@ def beside(found: Findings) -> list[str]:
         said.append(f"Mirrored repeats: {same} of {repeats} were answered as the first time.")
     if found.cannot_judge:
         said.append(f"{found.cannot_judge} answers were “cannot judge”; they count for nobody.")
+    if found.outlook is not None:
+        said.append(_outlook(found.outlook))
     excluded = sum(bool(one.excluded) for one in found.flagged)
     if excluded:
         said.append(f"{excluded} of {found.raters} raters are excluded by events of the ledger.")
     if found.head:
         said.append(f"Ledger: {found.head}.")
     return said
+
+
+def _outlook(one: Outlook) -> str:
+    return (
+        f"More would bring: the interval of a difference is ±{one.now:.0f} points on average; twice the votes of these "
+        f"raters would make it ±{one.votes_twice:.0f}, twice the raters ±{one.raters_twice:.0f}, twice the raters and "
+        f"the prompts ±{one.raters_and_prompts_twice:.0f}. Design effect {one.design_effect:.1f}: so many of these "
+        "votes tell as much as one independent vote."
+    )
 
 
 def _wins(ranking: Ranking) -> Grid:

@@ -39,23 +39,25 @@ def page(found: Findings) -> str:
     """The page of a study as text."""
     style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "study.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    context = section(found) | {"style": Markup(style), "style_digest": digest}  # the styles are our own files
-    return _environment().get_template("study.html").render(context)
+    template = _environment().get_template("study.html")
+    return template.render(voted=section(found), style=Markup(style), style_digest=digest)  # the styles are ours
 
 
-def section(found: Findings) -> dict[str, Any]:
-    """What `study_section.html` shows, as data and drawn charts."""
+def section(found: Findings, prefix: str = "study") -> dict[str, Any]:
+    """What `study_section.html` shows, as data and drawn charts. `prefix` starts the identifiers: another one for every
+    study of a page."""
     first = found.overall
     metrics = next((grid for grid in study_grids(found) if grid.title.startswith("Do metrics")), None)
     return {
+        "prefix": prefix,
         "study": found,
         "headline": headline(found),
         "facts": facts(found),
-        "rankings": [_told(found, ranking, at) for at, ranking in enumerate(found.rankings)],
+        "rankings": [_told(found, ranking, f"{prefix}-{at}") for at, ranking in enumerate(found.rankings)],
         "beside": beside(found),
-        "wins": drawn(charts.wins(first, 52), "wins") if len(first.places) <= _FULL_MATRIX else None,
-        "both_bad": drawn(charts.both_bad(first, Extent(300, 0)), "both-bad"),
-        "daily": drawn(charts.votes_by_day(found, Extent(330, 150)), "daily") if found.daily else None,
+        "wins": drawn(charts.wins(first, 52), f"{prefix}-wins") if len(first.places) <= _FULL_MATRIX else None,
+        "both_bad": drawn(charts.both_bad(first, Extent(300, 0)), f"{prefix}-bad"),
+        "daily": drawn(charts.votes_by_day(found, Extent(330, 150)), f"{prefix}-daily") if found.daily else None,
         "readings": [(other.how, dict(other.elo), other.elo[0][0]) for other in readings(found)],
         "turns": turns(found),
         "neighbours": _neighbours(first),
@@ -98,7 +100,7 @@ def facts(found: Findings) -> list[Named]:
     return said
 
 
-def _told(found: Findings, ranking: Ranking, at: int) -> dict[str, Any]:
+def _told(found: Findings, ranking: Ranking, prefix: str) -> dict[str, Any]:
     """One ranking: its chart in two sizes, its rows, its sentences."""
     rows = [
         {
@@ -116,8 +118,8 @@ def _told(found: Findings, ranking: Ranking, at: int) -> dict[str, Any]:
     sizes = (("wide", WIDE), ("narrow", NARROW))
     return {
         "criterion": ranking.criterion,
-        "forest": [drawn(charts.forest(ranking, extent), f"forest-{at}-{name}") for name, extent in sizes],
-        "panel": drawn(charts.forest(ranking, PANEL), f"forest-{at}-panel"),
+        "forest": [drawn(charts.forest(ranking, extent), f"{prefix}-forest-{name}") for name, extent in sizes],
+        "panel": drawn(charts.forest(ranking, PANEL), f"{prefix}-forest-panel"),
         "rows": rows,
         "notes": how_ranked(found, ranking)[: -len(ranking.warnings) or None],
         "warnings": ranking.warnings,

@@ -17,12 +17,13 @@ from suites.preference.elo import POINTS_PER_LOGIT, elo
 from suites.preference.fit import fit
 from suites.preference.metric_agreement import MetricAgreement, metric_agreement
 from suites.preference.models import DAVIDSON, MODELS, TieModel
+from suites.preference.pilot import components
 from suites.preference.ranking import Ranking, rank
 from suites.preference.record import OVERALL, Record, repeated
 from suites.preference.scheduling import weights
 from suites.preference.screening import Screening, screen
 from suites.preference.sensitivity import by_model, votes_to_flip, without_each
-from suites.preference.votes import Outcome, Votes, count
+from suites.preference.votes import Outcome, Votes, count, ranked
 
 SECONDS_A_DAY = 86_400
 
@@ -68,6 +69,19 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """Half of the interval of a difference, in Elo points, the mean over all pairs: `now`, and what it would be after
+    twice the votes of these raters on these prompts, twice the raters, or twice the prompts too (each rater votes as
+    often as now). `design_effect`: how many votes of ours tell as much as one independent vote."""
+
+    now: float
+    votes_twice: float
+    raters_twice: float
+    raters_and_prompts_twice: float
+    design_effect: float
+
+
+@dataclass(frozen=True)
 class Rater:
     """A rater whom the screening rule flags (`reasons`), or whom the ledger excludes (`excluded`: why)."""
 
@@ -87,9 +101,10 @@ class Scored(NamedTuple):
 class Findings:
     """`rankings`: "overall" first, then those criteria that can be ranked. `unranked`: criterion -> why not.
 
-    `flagged`: raters to look at, of `raters` in all. `repeats`: mirrored repeats answered alike, and all. `daily`: day
-    (1970-01-01 is 0) and its votes, where times are known. `metrics`: what each metric agrees with. `simulated`: no
-    people voted here. `weighted`: votes count by their propensity.
+    `outlook`: what more votes would bring; None where a pilot tells nothing. `flagged`: raters to look at, of `raters`
+    in all. `repeats`: mirrored repeats answered alike, and all. `daily`: day (1970-01-01 is 0) and its votes, where
+    times are known. `metrics`: what each metric agrees with. `simulated`: no people voted here. `weighted`: votes count
+    by their propensity.
     """
 
     title: str
@@ -104,6 +119,7 @@ class Findings:
     cannot_judge: int
     daily: tuple[tuple[int, int], ...]
     sensitivity: Sensitivity
+    outlook: Outlook | None
     metrics: tuple[tuple[str, MetricAgreement], ...]
 
     @property
@@ -165,6 +181,7 @@ def findings(found: Record, how: Reading | None = None, scores: Mapping[str, Sco
         cannot_judge=int((first.outcome == Outcome.CANNOT_JUDGE).sum()),
         daily=tuple((int(day), int(n)) for day, n in zip(*daily, strict=True) if day == day),
         sensitivity=_sensitivity(found, first, model, screened),
+        outlook=_outlook(first, model),
         metrics=tuple(
             (name, metric_agreement(first, strengths, one.values, one.higher_is_better))
             for name, one in (scores or {}).items()
@@ -231,6 +248,22 @@ def _sensitivity(found: Record, votes: Votes, model: TieModel, screened: list[Sc
         rater=_left_out(without_each(votes, fitted, "rater"), fitted.strengths, votes.raters, votes),
         prompt=_left_out(without_each(votes, fitted, "prompt"), fitted.strengths, votes.prompts, votes),
         flip=None if flip is None else Flipped(votes.systems[flip.rival], flip.votes),
+    )
+
+
+def _outlook(votes: Votes, model: TieModel) -> Outlook | None:
+    try:
+        parts = components(votes, fit(count(votes), model))
+    except ValueError:
+        return None
+    used = ranked(votes)
+    n, raters, prompts = len(used), len(np.unique(used.rater)), len(np.unique(used.prompt))
+    return Outlook(
+        now=parts.half_width(n, raters, prompts),
+        votes_twice=parts.half_width(2 * n, raters, prompts),
+        raters_twice=parts.half_width(2 * n, 2 * raters, prompts),
+        raters_and_prompts_twice=parts.half_width(2 * n, 2 * raters, 2 * prompts),
+        design_effect=parts.design_effect(n, raters, prompts),
     )
 
 

@@ -161,6 +161,19 @@ def test_weights_are_used_where_pairs_were_drawn_actively(votes: Votes) -> None:
     assert told.overall.pairs[0].wins == findings(record("even", votes)).overall.pair("system0", "system1").wins
 
 
+def test_the_outlook_is_about_what_a_study_twice_as_large_finds(votes: Votes, told: Findings) -> None:
+    outlook = told.outlook
+    assert outlook is not None
+    assert outlook.now > outlook.votes_twice > outlook.raters_twice > outlook.raters_and_prompts_twice
+    assert outlook.now == pytest.approx(
+        np.mean([(p.interval.high - p.interval.low) / 2 for p in told.overall.pairs]), rel=0.15
+    )
+    larger = study(np.random.default_rng(9), 60, 40, 40, STRENGTHS, taste=0.3)
+    found = findings(record("larger", larger)).overall.pairs
+    halves = [(pair.interval.high - pair.interval.low) / 2 for pair in found if pair.interval]
+    assert outlook.raters_and_prompts_twice == pytest.approx(np.mean(halves), rel=0.3)
+
+
 def test_metrics_are_asked_whether_they_agree(votes: Votes) -> None:
     strengths = np.repeat(STRENGTHS[:, None], 20, axis=1)
     told = findings(record("study", votes), scores={"psnr": Scored(strengths, True), "lpips": Scored(strengths, False)})

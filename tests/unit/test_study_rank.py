@@ -186,6 +186,36 @@ def test_the_verb_asks_the_metrics(tmp_path: Path, capsys) -> None:
     assert "Do metrics see what people see?" in capsys.readouterr().out
 
 
+def test_a_kept_ranking_is_in_the_report_of_its_run(tmp_path: Path, capsys) -> None:
+    from reports.html import write_report
+    from reports.study_kept import keep, kept
+
+    store, key = _store(tmp_path)
+    results = store.results(key)
+    systems = tuple(sorted(set(results.planned["system"].to_pylist()))[:3])
+    prompts = tuple(sorted(set(results.planned["case"].to_pylist())))
+    votes = study(np.random.default_rng(0), 20, len(prompts), 20, np.array([1.0, 0.0, -1.0]))
+    write_votes(record("pilot", replace(votes, systems=systems, prompts=prompts)), tmp_path / "votes.csv")
+    plain = write_report(store, key, tmp_path / "plain.html").read_text()
+    words = ("study", "rank", str(tmp_path / "votes.csv"))
+    with pytest.raises(UsageError, match="--scores"):
+        keepframe(*words, "--keep")
+    assert keepframe(*words, "--scores", str(store.root), "--run", key[:8], "--keep", "--json") == 0
+    (told,) = kept(store, key)
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert json.loads(render_study(told, "json")) == printed
+    text = write_report(store, key, tmp_path / "with.html").read_text()
+    page = Page(text)
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert len(identifiers) == len(set(identifiers)) and "script" not in page.tags
+    assert all(address.startswith("data:") for address in page.asked)
+    assert "Human study votes:" in text and "What people prefer" in text and "Human study" not in plain
+    path = keep(told, store, key)
+    path.write_text(path.read_text().replace("keepframe.study/1", "keepframe.study/0"))
+    with pytest.raises(KeepframeError, match="schema"):
+        kept(store, key)
+
+
 def _store(folder: Path) -> tuple[Store, str]:
     root = folder / "results"
     synthetic_store(root, videos=4, moments=2, size=(64, 48))
