@@ -39,9 +39,9 @@ class Baseline(_Frozen):
     suite: str
     videos: int
     cases: str
-    checkpoint: str | None  # sha256 of the file
+    checkpoints: dict[str, str]  # weights of the system -> sha256
     metrics: dict[str, str]  # metric -> version
-    weights: dict[str, str]  # file of published weights -> sha256
+    weights: dict[str, str]  # published weights of the metrics -> sha256
     noise: dict[str, float]
     environment: dict[str, Any]
     promotions: tuple[Promotion, ...] = Field(min_length=1)  # the last one holds

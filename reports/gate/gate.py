@@ -65,7 +65,7 @@ def environment_warnings(baseline: Mapping[str, Any], candidate: Mapping[str, An
 def refused(error: KeepframeError, baseline: str, candidate: str) -> Check:
     """The check that came to nothing, with its reason, for the reports. The sides are as they were typed."""
     verdict: Verdict = "not comparable" if isinstance(error, NotComparableError) else "inconclusive"
-    nobody = [Side(reference, "", "", None, {}) for reference in (baseline, candidate)]
+    nobody = [Side(reference, "", "", {}, {}) for reference in (baseline, candidate)]
     reasons = tuple(part for part in (error.what, error.mend) if part)
     return Check(verdict, reasons, nobody[0], nobody[1], None, 0, (), (), (), None, (), ())
 

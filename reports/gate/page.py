@@ -92,7 +92,7 @@ def _side(side: Side) -> list[tuple[str, str]]:
         ("given as", PurePath(side.reference).name),
         ("system", side.system),
         ("run", side.run),
-        ("checkpoint", f"sha256 {side.checkpoint}" if side.checkpoint else "none"),
+        ("weights", ", ".join(f"{name} {digest[:12]}" for name, digest in side.weights.items()) or "none known"),
         ("code", f"commit {commit[:12]}{' with uncommitted changes' if plus else ''}" if commit else "installed"),
         ("interpreter", f"Python {here.get('python', '?')}, Keepframe {here.get('keepframe', '?')}"),
         ("processor", str(here.get("processor", "?"))),

@@ -30,7 +30,7 @@ def entry(store: Store, found: Subject, reason: str, by: str) -> Baseline:
         suite=str(results.run["spec"]["suite"]["name"]),
         videos=len(set(mine["group"].to_pylist())),
         cases=cases_digest(results, side.system),
-        checkpoint=side.checkpoint,
+        checkpoints=side.weights,
         metrics=metrics,
         weights=weights_of(metrics),
         noise=noise.floors_of([noise.find(store, results.run, side.system)], metrics),

@@ -76,6 +76,14 @@ def headline(check: Check) -> str:
     return "Not comparable." if check.verdict == "not comparable" else "Pass: no loss as large as a margin."
 
 
+def sides_sentence(check: Check) -> str:
+    """Which runs were compared; empty where nothing was."""
+    if not check.metrics:
+        return ""
+    new, old = check.candidate, check.baseline
+    return f"{new.system} of run {new.run[:8]} against {old.system} of run {old.run[:8]}, {check.videos} videos."
+
+
 def look_sentence(check: Check) -> str:
     """Which look it was, and what it cost; empty where nothing was looked at."""
     look = check.look

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+from pydantic import ValidationError
 
 from bench import baselines, registry
 from bench.digest import digest_file, key
-from bench.errors import NotComparableError, StoreError, UsageError, did_you_mean
+from bench.errors import KeepframeError, NotComparableError, StoreError, UsageError, did_you_mean
 from bench.spec import RunSpec, System, load
 from bench.store import Results, Store
 from bench.weights import catalogue
 from reports.gate.verdicts import Side
-from runners.session import Report, execute
+from runners.plan import Plan
+from runners.session import Report, execute, prepare
 
 ARGUMENT = "checkpoint"  # of a system that a checkpoint file can be put into
 
@@ -63,6 +65,17 @@ class Finder:
             return self._promoted(reference, lock.get(reference))
         return self._stored(reference, [*lock.baselines])
 
+    def with_weights(self, found: Subject) -> Subject:
+        """The same with its weights, if its spec still gives the very run: a file may have been written over since."""
+        if found.side.weights:
+            return found
+        try:
+            plan = prepare(RunSpec.model_validate(found.results.run["spec"]), self.store.root, self.report)
+        except (KeepframeError, ValidationError):  # footage that is gone, videos that no memory made
+            return found
+        weights = _weights(plan, found.side.system) if plan.key == found.results.key else {}
+        return replace(found, side=replace(found.side, weights=weights))
+
     def _checkpoint(self, reference: str, path: Path) -> Subject:
         if self.spec is None:
             raise UsageError(f"{path} is a checkpoint; which system reads it?", "Name its spec: --spec spec.toml")
@@ -87,7 +100,7 @@ class Finder:
             raise UsageError(f"{reference} has no system {name!r}.", did_you_mean(name, [s.name for s in spec.systems]))
         only = spec.model_copy(update={"systems": chosen})
         outcome = execute(only, self.store.root, workers=self.workers, report=self.report)
-        return _subject(reference, self.store.results(outcome.plan.key), name)
+        return _subject(reference, self.store.results(outcome.plan.key), name, _weights(outcome.plan, name))
 
     def _stored(self, reference: str, promoted: list[str]) -> Subject:
         try:
@@ -140,20 +153,23 @@ def weights_of(metrics: Mapping[str, str]) -> dict[str, str]:
     return {f.name: f.sha256 for f in catalogue() if f.sha256 and not set(f.needed_by).isdisjoint(metrics)}
 
 
-def _subject(reference: str, results: Results, system: str) -> Subject:
+def _subject(reference: str, results: Results, system: str, weights: dict[str, str] | None = None) -> Subject:
     known = {s["name"]: s for s in results.run["spec"]["systems"]}
     if system not in known:
         raise UsageError(f"Run {results.key[:8]} has no system {system!r}.", did_you_mean(system, known))
     sessions: list[dict[str, Any]] = results.run.get("sessions") or [{}]
-    side = Side(
-        reference, results.key, system, _digest_of(known[system]["args"]), sessions[-1].get("environment") or {}
-    )
+    side = Side(reference, results.key, system, weights or {}, sessions[-1].get("environment") or {})
     return Subject(results, side, {})
 
 
-def _digest_of(args: Mapping[str, Any]) -> str | None:
-    path = args.get(ARGUMENT)
-    return digest_file(Path(path)) if isinstance(path, str) and Path(path).is_file() else None
+def _weights(plan: Plan, system: str) -> dict[str, str]:
+    """What the memory says that it is made with; else the digest of its checkpoint, where that is a file."""
+    memories = (ask.memory for task in plan.tasks for ask in task.asks if ask.system == system)
+    memory = next(memories, None)
+    if memory is None or memory.weights:
+        return {} if memory is None else dict(memory.weights)
+    path = memory.args.get(ARGUMENT)
+    return {ARGUMENT: digest_file(Path(path))} if isinstance(path, str) and Path(path).is_file() else {}
 
 
 def _takes_checkpoint(system: System) -> bool:

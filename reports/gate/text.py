@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from reports.formats import markdown_text
-from reports.gate.say import difference, headline, look_sentence
+from reports.gate.say import difference, headline, look_sentence, sides_sentence
 from reports.gate.verdicts import Check, Lost, MetricVerdict, SliceRow
 from reports.glossary import metric_title
 from reports.grids import MISSING, plus_minus, printable, probability
@@ -84,7 +84,7 @@ def print_check(check: Check, console: "Console") -> None:
     for line in (*check.reasons, *check.warnings):
         console.print(Text(f"- {printable(line)}"))
     if check.look:
-        console.print(Text(look_sentence(check), style="dim"))
+        console.print(Text(printable(f"{sides_sentence(check)} {look_sentence(check)}"), style="dim"))
     console.print(Text(headline(check), style=_style(check.verdict)))
 
 

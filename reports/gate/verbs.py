@@ -177,7 +177,8 @@ def baseline(
 
         opened = Store(store)
         with progress() as report:
-            found = Finder(opened, lock, None, (), system, os.cpu_count() or 1, report).find(run)
+            finder = Finder(opened, lock, None, (), system, os.cpu_count() or 1, report)
+            found = finder.with_weights(finder.find(run))
         baselines.promote(lock, name, entry(opened, found, reason.strip(), _who()))
     known = baselines.load(lock).baselines
     table = Table("baseline", "run", "system", "videos", "metrics", "by", "why", title=str(lock), title_justify="left")

@@ -24,12 +24,13 @@ EXIT_CODES: dict[Verdict, int] = {
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: the reference as it was typed, the run and system it stands for, its checkpoint's digest."""
+    """One of the two: the reference as it was typed, the run and system it stands for, and the sha256 of the weights
+    that its memory is made with, by name, as far as they are known."""
 
     reference: str
     run: str
     system: str
-    checkpoint: str | None
+    weights: dict[str, str]
     environment: dict[str, Any]
 
 

@@ -151,7 +151,7 @@ def test_the_same_weights_in_another_file_pass_and_nothing_is_lost(
     assert project.check(project.checkpoint(1e-9), project.checkpoint(0.0), json=True) == 0
     said = last_line(capsys)
     assert (said["verdict"], said["exit_code"], said["videos"]) == ("pass", 0, 12)
-    assert said["candidate"]["checkpoint"] != said["baseline"]["checkpoint"]
+    assert said["candidate"]["weights"]["checkpoint"] != said["baseline"]["weights"]["checkpoint"]
     assert said["metrics"][0]["mean"] == 0.0
 
 
@@ -188,7 +188,11 @@ def test_a_baseline_is_promoted_with_a_reason_and_checked_against_by_name(
     entry = json.loads(lock.read_text())["baselines"]["main"]
     assert [one["reason"] for one in entry["promotions"]] == ["first", "again"]
     assert (entry["system"], entry["videos"], entry["metrics"]) == ("painter", 12, {"psnr": "1"})
-    assert project.check(project.checkpoint(0.1), "main") == 3
+    assert project.check(project.checkpoint(0.1), "main", json=True) == 3
+    bad = last_line(capsys)["candidate"]
+    baseline("promote", bad["run"], name="bad", reason="to see", store=project.store, lock=lock)
+    assert json.loads(lock.read_text())["baselines"]["bad"]["checkpoints"] == bad["weights"] != {}
+    assert project.check(project.checkpoint(0.1), "bad") == 0
     capsys.readouterr()
     entry["cases"] = "0" * 32
     lock.write_text(json.dumps({"schema": 1, "baselines": {"main": entry}}))

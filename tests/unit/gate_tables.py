@@ -11,7 +11,7 @@ from reports.gate.verdicts import Check, Look, MetricVerdict, Side
 from tests.unit.tables import Made
 
 WHOLE = Look(1, 1, 0.05, ())
-SIDES = (Side("old", "a" * 32, "old", None, {}), Side("new", "b" * 32, "new", None, {}))
+SIDES = (Side("old", "a" * 32, "old", {}, {}), Side("new", "b" * 32, "new", {}, {}))
 
 
 def scores(shift: float, *, videos: int = 50, spread: float = 0.4, moments: int = 4, seed: int = 0) -> dict[str, Any]:
