@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from bench.errors import UsageError
 from bench.store import Store
 from runners.console import out
+from suites.preference.export_file import VOTES, read_export
 from suites.preference.findings import Findings, Reading, findings
 from suites.preference.record import Record
 
@@ -43,7 +44,7 @@ class Printing:
 
 
 def rank(
-    study: Annotated[Path, Parameter(help="The study's folder, or a CSV file of votes.")],
+    study: Annotated[Path, Parameter(help="The study's folder, an export of one, or a CSV file of votes.")],
     *,
     model: Annotated[str, Parameter(help="davidson, half-ties, decisive or rao-kupper.")] = "davidson",
     anchor: Annotated[str | None, Parameter(help="The system at 1000 points; default: the mean of all.")] = None,
@@ -101,14 +102,16 @@ def ranked(record: Record, how: Reading, scores: Path | None = None, run: str = 
 
 
 def record_at(study: Path) -> Record:
-    """The record of the study in this folder, or of this file of votes.
+    """The record of the study in this folder, of an export of one, or of a file of votes.
 
-    Raises `UsageError` or `StoreError` where there is neither.
+    Raises `UsageError` or `StoreError` where there is none of them.
     """
     if study.is_dir():
+        if (study / VOTES).is_file():
+            return read_export(study)
         return record_of(study)
     if not study.is_file():
-        raise UsageError(f"There is nothing at {study}.", "Give it a study's folder, or a CSV file of votes.")
+        raise UsageError(f"There is nothing at {study}.", "Name a study's folder, an export of one, or a CSV file.")
     from suites.preference.votes_file import read_votes
 
     return read_votes(study)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from bench.errors import KeepframeError
 from leaderboard.ranking import record_at
+from suites.preference.export_file import VOTES
 from suites.preference.findings import Findings, Reading, findings
 from suites.preference.record import Record
 
@@ -24,8 +25,9 @@ def folders() -> list[Path]:
 
 def state(folder: Path) -> str:
     """Changes when there is something new: the ledger's last hash, or when a file of votes was last written."""
-    if not folder.is_dir():
-        return str(folder.stat().st_mtime_ns) if folder.exists() else ""
+    file = folder / VOTES if folder.is_dir() else folder
+    if file.is_file() or not folder.is_dir():
+        return str(file.stat().st_mtime_ns) if file.exists() else ""
     from leaderboard.study.folder import StudyFolder
 
     with StudyFolder.existing(folder).ledger() as ledger:

@@ -77,12 +77,14 @@ def headline(found: Findings) -> str:
     best, others = ranking.places[0], len(ranking.places) - 1
     if len(top) == len(ranking.places):
         return f"These {ranking.votes:,} votes do not tell the {len(top)} systems apart"
-    names = [place.system for place in top]
     if len(top) == 1:
         every = "the other system" if others == 1 else f"all {others} others"
         return f"People prefer {best.system} to {every if len(best.beats) == others else 'most others'}"
-    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 5 else f"{len(names)} systems"
-    return f"{listed} lead, and are not told apart"
+    rest = [place.system for place in top if place is not best]
+    if len(rest) == 1:
+        return f"{best.system} comes first; {rest[0]} is not shown to be worse"
+    listed = f"{', '.join(rest[:-1])} and {rest[-1]}" if len(rest) < 4 else f"{len(rest)} others"
+    return f"{best.system} comes first; {listed} are not shown to be worse"
 
 
 def facts(found: Findings) -> list[Named]:

@@ -129,8 +129,8 @@ def test_the_headline_claims_what_the_tests_show(told: Findings) -> None:
 def test_a_top_tier_of_two_is_named(told: Findings) -> None:
     close = findings(made((0.6, 0.6, -1.2)))
     assert headline(close) in (
-        "best and <b>|_second_ lead, and are not told apart",
-        "<b>|_second_ and best lead, and are not told apart",
+        "best comes first; <b>|_second_ is not shown to be worse",
+        "<b>|_second_ comes first; best is not shown to be worse",
     )
 
 

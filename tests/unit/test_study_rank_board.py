@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from unit.preference_studies import study as simulated_study
 
-from leaderboard.ranking import record_of
+from bench.errors import UsageError
+from leaderboard.ranking import record_at, record_of
 from leaderboard.study.clock import ManualClock
 from suites.preference.findings import Reading, findings
 from suites.preference.record import Record, record
@@ -90,3 +91,19 @@ def test_a_ledger_is_read_with_all_that_must_be_said(tmp_path: Path) -> None:
     assert [one.excluded for one in told.flagged if one.excluded] == ["did not look"]
     assert told.unranked == (("motion", "no vote has a winner: there is nothing to rank"),)
     assert sum(votes for _, votes in told.daily) == 18
+
+    from leaderboard.study.export import export
+
+    with folder.ledger() as ledger:
+        export(folder, ledger, tmp_path / "export")
+    again = findings(record_at(tmp_path / "export"))
+    for ours, theirs in zip(told.overall.places, again.overall.places, strict=True):
+        assert (theirs.system, theirs.votes, theirs.ranks) == (ours.system, ours.votes, ours.ranks)
+        assert theirs.elo == pytest.approx(ours.elo) and theirs.both_bad.mean == ours.both_bad.mean
+    assert (again.head, again.repeats, again.daily) == (told.head, told.repeats, told.daily)
+    assert [one.excluded for one in again.flagged if one.excluded] == ["did not look"]
+    gold = found.check_right.sum() - record_at(tmp_path / "export").check_right.sum()
+    assert 0 <= gold <= 3  # the traps are not in it
+    (tmp_path / "export" / "events.jsonl").unlink()
+    with pytest.raises(UsageError, match="as an export"):
+        record_at(tmp_path / "export")
