@@ -53,6 +53,7 @@ def generate(
     fps, size = start.header.fps, start.header.size
     began = time.monotonic()
     with VideoWriter(output, fps, size) as writer, progress() as report:
+        report("generate", 0, round(seconds * fps), board[0].text)
         for frames in sections:
             shown = nearest(board, writer.frames / fps)
             writer.write(frames)
