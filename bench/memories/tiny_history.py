@@ -5,8 +5,8 @@ weights made them, because they mean nothing to others.
 
 Decisions, where the paper leaves them open: frames are resampled to the rate and size of the backbone
 (bench/memories/resampling.py). A history that ends inside a block is filled up with its last frame, so that its last
-moments can be asked for. Declared moments are left clean and everything else is mixed with noise at sigma 0.6, the
-middle of the range that training draws from (the paper's L(0.2, 1)).
+moments can be asked for. Declared moments are left clean and everything else is mixed with noise at sigma 0.8, the
+median of what training draws (the paper's L(0.2, 1), read as in bench/training/flow.py).
 """
 
 import struct
@@ -41,7 +41,7 @@ from bench.types import Frames, Size
 
 KIND = b"H"
 LAYOUT = struct.Struct("<8sI")  # first bytes of the sha256 of the weights; bytes of what going on needs, at the end
-MASK_SIGMA = 0.6
+MASK_SIGMA = 0.8
 
 
 @dataclass(frozen=True)

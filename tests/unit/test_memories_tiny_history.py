@@ -10,8 +10,10 @@ import torch
 from tiny_checkpoints import TINY_SIZE, write_backbone, write_history, write_tiny
 
 from bench.checkpoints.history_args import HistoryArgs
+from bench.checkpoints.load import backbone, history, space
 from bench.errors import KeepframeError, UnavailableError, UsageError
 from bench.generation.reference import Reference
+from bench.memories.history_low import low_video
 from bench.memories.latents import Latents
 from bench.memories.shuffled import Shuffled
 from bench.memories.tiny_history import HistoryMemory, TinyHistory
@@ -69,6 +71,22 @@ def test_tokens_cover_the_history_to_its_last_frame(frames: int, latents: int) -
     assert memory.tokens == blocks * 1 * 2  # 2x4 tokens a latent frame at 2x2
     assert memory.floats == memory.tokens * 32
     assert len(memory.to_bytes()) == 22 + 12 + 2 * memory.floats
+
+
+@torch.no_grad()
+def test_tokens_are_those_of_the_networks_on_the_whole_history_at_once() -> None:
+    """As training has it: the whole video through the VAE, its small copy as well, and both through φ."""
+    reader = history("history-2x2x2", backbone())
+    latent, encoder = reader.backbone.space, reader.encoders[0]
+    frames = synthetic_history(45, TINY_SIZE)
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    low = low_video(pixels, 0, encoder.shapes, encoder.rate)
+    high, small = ((latent.vae.encode(video).mean - latent.mean) / latent.std for video in (pixels, low))
+    expected = encoder(high, small, reader.dit.first_layer)
+    found = encoded(TinyHistory(rate="2x2x2"), frames, chunk=4).context().tokens
+    assert torch.equal(found.coordinates, expected.coordinates)
+    torch.testing.assert_close(found.tokens, expected.tokens, rtol=0, atol=2e-3)  # bytes hold float16
+    assert expected.tokens.std() > 0.1
 
 
 def test_two_encoders_hold_the_tokens_of_each() -> None:
@@ -165,8 +183,6 @@ def test_shuffled_asks_for_other_moments() -> None:
 
 
 def test_the_ceiling_is_the_round_trip_of_the_vae() -> None:
-    from bench.checkpoints.load import space
-
     frames = synthetic_history(13, TINY_SIZE)
     memory = encoded(Latents(), frames)
     assert memory.floats == 4 * 3 * 4 * 8
