@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Bool, Float64
 
 from bench.errors import UsageError
@@ -168,14 +170,19 @@ def _lost(results: Results, scores: CaseScores, found: tuple[MetricVerdict, ...]
         for row in results.failures.to_pylist()
         if row["system"] == CANDIDATE
     }
+    plan = scores.plan
+    moments = scores.moments[:, plan.systems.index(CANDIDATE)]
+    metrics, cases = [m.name for m in plan.metrics], {case: i for i, case in enumerate(plan.cases)}
     lost: dict[tuple[str, str | None], str] = {}
     for metric in found:
         for case in metric.lost:
             if (case, None) in known:
                 lost[case, None] = known[case, None]
-            else:
-                name = metric.metric.name
-                lost[case, name] = known.get((case, name), "no score is stored, or one that is not a number")
+                continue
+            name = metric.metric.name
+            some = moments[metrics.index(name), cases[case]]
+            why = "moments have no score that is a number" if some else "nothing is stored: the run is not finished"
+            lost[case, name] = known.get((case, name), why)
     return tuple(Lost(case, name, why) for (case, name), why in sorted(lost.items(), key=lambda item: str(item[0])))
 
 
@@ -193,14 +200,15 @@ def _worst(results: Results, scores: CaseScores, metric: str) -> tuple[Worst, ..
     sign = plan.metrics[m].sign
     gaps = per_video(scores.differences(m, [plan.systems.index(CANDIDATE)], plan.systems.index(BASELINE))[0], plan)
     order = [v for v in np.argsort(gaps, kind="stable") if gaps[v] < 0][:WORST]
-    wanted = {plan.videos[v] for v in order}
+    wanted = [plan.videos[v] for v in order]
+    mine = pc.and_(
+        pc.equal(results.scores["metric"], metric), pc.is_in(results.scores["group"], pa.array(wanted, pa.string()))
+    )
+    rows = results.scores.filter(mine)
     values: dict[tuple[str, str, int], dict[str, tuple[float, float]]] = {}
-    columns = ("metric", "group", "case", "moment", "system", "value", "at_s")
-    for name, group, case, moment, system, value, at_s in zip(
-        *(results.scores[column].to_pylist() for column in columns), strict=True
-    ):
-        if name == metric and group in wanted:
-            values.setdefault((group, case, moment), {})[system] = value, at_s
+    columns = ("group", "case", "moment", "system", "value", "at_s")
+    for group, case, moment, system, value, at_s in zip(*(rows[c].to_pylist() for c in columns), strict=True):
+        values.setdefault((group, case, moment), {})[system] = value, at_s
     worst = []
     for v in order:
         video = plan.videos[v]

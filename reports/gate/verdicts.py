@@ -141,10 +141,13 @@ class Check:
 
 def overall(found: set[Verdict]) -> Verdict:
     """The worst of the verdicts of the metrics that gate; `improved` where one is and none is worse than passing.
+    Nothing was compared where no metric gates.
 
-    >>> overall({"pass", "inconclusive", "missing"}), overall({"pass", "improved"})
-    ('regressed', 'improved')
+    >>> overall({"pass", "inconclusive", "missing"}), overall({"pass", "improved"}), overall(set())
+    ('regressed', 'improved', 'not comparable')
     """
+    if not found:
+        return "not comparable"
     order: tuple[Verdict, ...] = ("regressed", "missing", "not comparable", "inconclusive", "improved")
     worst: Verdict = next((verdict for verdict in order if verdict in found), "pass")
     return "regressed" if worst == "missing" else worst

@@ -122,6 +122,20 @@ def test_a_metric_that_the_baseline_does_not_have_gates_only_when_it_is_asked_fo
     assert (asked.verdict, asked.exit_code) == ("not comparable", 5)
 
 
+def test_a_baseline_without_a_score_is_not_comparable_and_never_a_pass() -> None:
+    values = scores(0.0)
+    values["baseline"][:] = np.nan
+    check = decided({"psnr": values})
+    assert (check.verdict, check.exit_code) == ("not comparable", 5)
+
+
+def test_a_run_that_is_not_finished_says_so() -> None:
+    values = scores(0.0)
+    values["candidate"][5] = np.nan
+    check = decided({"psnr": values})
+    assert (check.verdict, check.lost[0].why) == ("regressed", "nothing is stored: the run is not finished")
+
+
 # -- margins ---------------------------------------------------------------------------------------------------
 
 
