@@ -4,7 +4,8 @@ They draw what `suites.preference.findings` found out and compute no statistics.
 did not know them by name either, and the order says what there is to say.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,8 @@ _ROW = 26  # pixels a system
 def forest(ranking: Ranking, extent: Extent) -> Any:
     """Elo points of every system with its interval, best first; filled dots are the first tier. Where the votes set no
     end, the line runs to the edge. Height follows the systems."""
-    rows = [_row(place) for place in ranking.places if place.elo is not None]
+    names = _labels(ranking)
+    rows = [_row(place, names) for place in ranking.places if place.elo is not None]
     if not rows:
         return empty("Votes do not join the systems, so there is no common scale.", extent)
     ends = [v for r in rows for v in (r["elo"], r["low"], r["high"]) if v is not None]
@@ -56,9 +58,10 @@ def forest(ranking: Ranking, extent: Extent) -> Any:
 
 def both_bad(ranking: Ranking, extent: Extent) -> Any:
     """How often a pair with each system was called "both bad", in the order of the ranking."""
+    names = _labels(ranking)
     rows = [
         {
-            "system": shortened(place.system),
+            "system": names[place.system],
             "share": place.both_bad.mean,
             "low": max(0.0, place.both_bad.interval.low) if place.both_bad.interval else None,
             "high": min(1.0, place.both_bad.interval.high) if place.both_bad.interval else None,
@@ -91,6 +94,7 @@ def wins(ranking: Ranking, cell: int) -> Any:
     `cell` pixels wide. Framed: shown to be better."""
     places = ranking.places
     beats = {(place.system, other) for place in places for other in place.beats}
+    labels = _labels(ranking)
     rows: list[dict[str, Any]] = []
     for pair in ranking.pairs:
         decisive = pair.wins + pair.losses
@@ -98,8 +102,8 @@ def wins(ranking: Ranking, cell: int) -> Any:
             share = won / decisive if decisive else None
             rows.append(
                 {
-                    "row": shortened(row),
-                    "column": shortened(column),
+                    "row": labels[row],
+                    "column": labels[column],
                     "share": share,
                     "text": "–" if share is None else f"{100 * share:.0f}",
                     "won": won,
@@ -108,7 +112,7 @@ def wins(ranking: Ranking, cell: int) -> Any:
                     "shown": (row, column) in beats,
                 }
             )
-    names = [shortened(place.system) for place in places]
+    names = [labels[place.system] for place in places]
     x = alt.X(
         "column:N",
         sort=None,
@@ -151,10 +155,10 @@ def votes_by_day(found: Findings, extent: Extent) -> Any:
     return finish([bars], extent, about)
 
 
-def _row(place: Place) -> dict[str, Any]:
+def _row(place: Place, names: Mapping[str, str]) -> dict[str, Any]:
     low, high = place.interval or (None, None)
     return {
-        "system": shortened(place.system),
+        "system": names[place.system],
         "elo": place.elo,
         "low": low,
         "high": high,
@@ -162,6 +166,13 @@ def _row(place: Place) -> dict[str, Any]:
         "fill": BLUE if place.tier == 1 else PAPER,
         "ranks": f"rank {places_open(place.ranks)}",
     }
+
+
+def _labels(ranking: Ranking) -> dict[str, str]:
+    """Names as charts write them: shortened, unless two would then be one row."""
+    short = {place.system: shortened(place.system) for place in ranking.places}
+    seen = Counter(short.values())
+    return {system: name if seen[name] == 1 else system for system, name in short.items()}
 
 
 def _names() -> alt.Y:

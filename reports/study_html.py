@@ -25,6 +25,7 @@ from suites.preference.ranking import Ranking
 
 WIDE, NARROW, PANEL = Extent(560, 0), Extent(150, 0), Extent(190, 0)  # the insides of plots, in pixels
 _TEMPLATES = Path(__file__).parent / "templates"
+_MATRIX_PX = 800  # its width at most
 _FULL_MATRIX = 24  # systems; past that cells are too small to read, and the table of the command line has them
 
 
@@ -55,7 +56,9 @@ def section(found: Findings, prefix: str = "study") -> dict[str, Any]:
         "facts": facts(found),
         "rankings": [_told(found, ranking, f"{prefix}-{at}") for at, ranking in enumerate(found.rankings)],
         "beside": beside(found),
-        "wins": drawn(charts.wins(first, 52), f"{prefix}-wins") if len(first.places) <= _FULL_MATRIX else None,
+        "wins": drawn(charts.wins(first, min(52, _MATRIX_PX // len(first.places))), f"{prefix}-wins")
+        if len(first.places) <= _FULL_MATRIX
+        else None,
         "both_bad": drawn(charts.both_bad(first, Extent(300, 0)), f"{prefix}-bad"),
         "daily": drawn(charts.votes_by_day(found, Extent(330, 150)), f"{prefix}-daily") if found.daily else None,
         "readings": [(other.how, dict(other.elo), other.elo[0][0]) for other in readings(found)],

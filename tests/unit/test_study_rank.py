@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,6 +154,28 @@ def test_undefeated_systems_and_islands_have_a_page(tmp_path: Path) -> None:
     text = write_study(told, tmp_path / "b.html").read_text()
     assert "nothing is known across them" in text and "no common scale" in text
     assert json.loads(render_study(told, "json"))["rankings"][0]["places"][0]["elo"] is None
+
+
+def test_names_that_shorten_alike_stay_two_rows() -> None:
+    from reports.marks import Extent
+    from reports.study_charts import both_bad, forest, votes_by_day, wins
+
+    long = tuple(f"the-same-beginning-{letter * 9}-and-the-same-end-of-a-name" for letter in "abc")
+    votes = study(np.random.default_rng(0), 14, 12, 30, np.array([0.5, 0.0, -0.5]))
+    told = findings(replace(record("pilot", replace(votes, systems=long)), at_s=np.linspace(0, 3e5, len(votes))))
+
+    def rows(chart: Any, layer: int) -> list[dict]:
+        spec = chart.to_dict()  # validates against the Vega-Lite schema
+        data = spec["layer"][layer].get("data") or spec["data"]
+        return spec["datasets"][data["name"]] if "name" in data else data["values"]
+
+    for chart in (forest(told.overall, Extent(300, 0)), both_bad(told.overall, Extent(300, 0))):
+        assert sorted(row["system"] for row in rows(chart, -1)) == sorted(long)
+    cells = rows(wins(told.overall, 40), 0)
+    assert {(row["row"], row["column"]) for row in cells} == {(a, b) for a in long for b in long if a != b}
+    bars = rows(votes_by_day(told, Extent(300, 100)), 0)
+    assert [bar["day"] for bar in bars] == ["01 Jan 1970", "02 Jan 1970", "03 Jan 1970", "04 Jan 1970"]
+    assert sum(bar["votes"] for bar in bars) == len(votes)
 
 
 def test_stored_scores_are_joined_by_name(tmp_path: Path) -> None:
