@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_BUCKETS = 20_000
 
@@ -54,18 +55,18 @@ class Buckets:
 
 
 class Networks:
-    """Names for networks that mean nothing outside this process."""
+    """Names for networks that mean nothing outside this process: the same for all addresses of a network.
+
+    >>> networks = Networks()
+    >>> networks.name("192.0.2.1") == networks.name("192.0.2.77") != networks.name("198.51.100.1")
+    True
+    """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)
+        self.name = lru_cache(4096)(self._name)
 
-    def name(self, address: str) -> str:
-        """The same name for addresses of one network.
-
-        >>> networks = Networks()
-        >>> networks.name("192.0.2.1") == networks.name("192.0.2.77") != networks.name("198.51.100.1")
-        True
-        """
+    def _name(self, address: str) -> str:
         try:
             parsed = ipaddress.ip_address(address)
             prefix = 24 if parsed.version == 4 else 48
