@@ -4,8 +4,10 @@ A comment has at most 65,536 characters. Where it would be longer, what says lea
 lost cases, then warnings; the verdict, its reasons and the table always stay, and what was cut is said.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from reports.formats import markdown_text
 from reports.gate.say import difference, headline, look_sentence, sides_sentence
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 COMMENT_LIMIT = 65_536
 LONGEST = 300  # characters of one name or message
-TERMINAL = 7  # columns that 80 characters have room for; the reasons say the rest
 COLUMNS = ("metric", "verdict", "baseline", "candidate", "difference", "margin", "p", "videos", "lost")
 SLICE_COLUMNS = ("slice", "metric", "difference", "p", "videos")
 ICONS = {
@@ -72,11 +73,12 @@ def print_check(check: Check, console: "Console") -> None:
 
     if check.metrics:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-        for i, name in enumerate(COLUMNS[:TERMINAL]):
-            justify: Literal["left", "right"] = "left" if i < 2 else "right"
-            table.add_column(name, justify=justify, no_wrap=i > 0, overflow="fold")
-        for row in rows(check.metrics):
-            table.add_row(Text(row[0]), Text(row[1], style=_style(row[1])), *(Text(t) for t in row[2:TERMINAL]))
+        body = rows(check.metrics)
+        shown = _fitting(body, console.width)
+        for i, name in enumerate(COLUMNS[:shown]):
+            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True)
+        for row in body:
+            table.add_row(Text(row[0]), Text(row[1], style=_style(row[1])), *(Text(t) for t in row[2:shown]))
         console.print(table)
     listed = ", ".join(f"{s.name} ({metric_title(s.metric)})" for s in check.slices if s.worse)
     if listed:
@@ -112,6 +114,12 @@ def markdown(check: Check, limit: int = COMMENT_LIMIT) -> str:
     for title, lines in parts.items():
         text = _with_part(text, title, lines, limit)
     return text
+
+
+def _fitting(body: Sequence[Sequence[str]], width: int) -> int:
+    """How many of the columns have room; the reasons say the rest."""
+    widths = [max(map(len, column)) + 2 for column in zip(COLUMNS, *body, strict=True)]
+    return max(2, bisect_right(list(accumulate(widths)), width))
 
 
 def _style(verdict: str) -> str:

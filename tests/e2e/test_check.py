@@ -4,6 +4,8 @@ The system is a plug-in whose checkpoint is a colour matrix: what it recalls is 
 times that matrix. So noise on its weights makes it worse by as much as one wants.
 """
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +68,14 @@ class Painter:
 
     def from_bytes(self, data):
         return Painted(data, self.matrix)
+
+
+class Moody:
+    '''Reads out, brighter or darker by its seed.'''
+
+    def generate(self, memory, request, *, seed):
+        mood = np.random.default_rng(seed).normal(0, 20)
+        yield (memory.recall(request.at_s) + mood).round().clip(0, 255).astype(np.uint8)
 """
 
 SPEC = """
@@ -165,6 +175,8 @@ def test_noise_on_the_weights_is_flagged_in_every_output(project: Project, capsy
     assert "Regressed" in files["markdown"].read_text()
     page = files["html"].read_text()
     assert page.count("data:image/webp") == 5 * len(said["worst"]) == 25
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert f"style-src 'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" in page
     assert "http" not in page.replace("http-equiv", "")
     assert "<script" not in page
 
@@ -254,14 +266,22 @@ def test_an_inconclusive_check_is_extended_by_new_videos_and_not_retried(
 def test_calibration_measures_the_noise_floor_and_a_smaller_margin_is_refused(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert calibrate(project.spec, repeats=3, store=project.store, workers=1, json=True) == 0
+    spec = project.folder / "moody.toml"
+    spec.write_text(SPEC.replace('painter.py:Painter"', 'painter.py:Painter"\ngenerator = "./painter.py:Moody"'))
+    assert calibrate(spec, repeats=3, store=project.store, workers=1, json=True) == 0
     said = last_line(capsys)
-    assert said["noise"] == {"painter": {"psnr": 0.0}}  # it is deterministic
+    floor = said["noise"]["painter"]["psnr"]
+    assert floor > 0.1  # dB
     assert [one["seed"] for one in said["repeats"]] == [0, 1, 2]
     assert not any((project.store / "calibration").rglob("*.parquet"))
-    assert len(list((project.store / "noise").glob("*.json"))) == 1
+    policy = project.folder / "narrow.toml"
+    policy.write_text("[metrics.psnr]\nmargin = { absolute = 0.05 }\n")
+    with pytest.raises(UsageError, match="below the noise floor"):
+        check(str(spec), against=str(spec), policy=policy, store=project.store, which=Which(workers=1))
+    assert project.check(spec, spec, json=True) == 0
+    assert last_line(capsys)["metrics"][0]["margin"] == pytest.approx(max(floor, 0.25))
     with pytest.raises(UsageError, match="no noise floor"):
-        calibrate(project.spec, repeats=2, store=project.store)
+        calibrate(spec, repeats=2, store=project.store)
 
 
 def test_what_cannot_be_checked_is_said(project: Project) -> None:
