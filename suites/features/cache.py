@@ -17,6 +17,7 @@ from bench import registry, weights
 from bench.digest import digest_file, key
 from bench.errors import StoreError
 from bench.types import Clip
+from suites.features.pixels import CONVERSION
 from suites.features.protocols import Arrays, Feature
 
 
@@ -28,6 +29,7 @@ def address(clip: Clip, feature: Feature) -> str:
     return key(
         "feature",
         clip=clip.digest,
+        pixels=CONVERSION,
         feature=feature.name,
         version=feature.version,
         weights={name: _weights_digest(name) for name in feature.weights},

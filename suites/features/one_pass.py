@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.errors import KeepframeError
 from bench.types import Clip, Frames
-from bench.video import read
+from suites.features import pixels
 from suites.features.cache import FeatureCache, address
 from suites.features.protocols import Arrays, Feature, Reading, View
 
@@ -114,7 +114,7 @@ def _chunks(clip: Clip, running: Sequence[_Running]) -> Iterator[tuple[Sequence[
     union = sorted(frozenset().union(*(one.wanted_set for one in running)))
     begin = 0
     if union:
-        for frames in read.stream(clip, union, chunk=CHUNK):
+        for frames in pixels.stream(clip, union, chunk=CHUNK):
             frames.flags.writeable = False  # one feature must not change what the next one sees
             yield union[begin : begin + len(frames)], frames
             begin += len(frames)

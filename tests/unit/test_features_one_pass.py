@@ -11,16 +11,16 @@ import pytest
 
 from bench.errors import KeepframeError, UnavailableError, VideoError
 from bench.types import Clip, Frames, Size
-from bench.video import read
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
-from suites.features import one_pass
+from suites.features import one_pass, pixels
 from suites.features.cache import FeatureCache, address
 from suites.features.differences import FrameDifferences
 from suites.features.one_pass import extract
 from suites.features.protocols import Arrays, Evidence, Feature, VideoMetric, View
 from suites.features.sampling import middle
 from suites.vbench.flickering import TemporalFlickering
+from tests.unit.opencv_frames import opencv_frames
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,14 @@ class Sums:
 
 
 def truth(clip: Clip, indices: Sequence[int]) -> list[int]:
-    return [int(frame.sum(dtype=np.int64)) for frame in read.read_frames(clip, indices)]
+    return [int(frame.sum(dtype=np.int64)) for frame in opencv_frames(clip.path)[list(indices)]]
 
 
 def test_one_decode_feeds_all_and_each_gets_the_frames_it_asked_for(
     clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streams: list[list[int]] = []
-    original = read.stream
+    original = pixels.stream
 
     def counted(clip: Clip, indices: Sequence[int], **options: Any) -> Any:
         streams.append(list(indices))
@@ -86,7 +86,7 @@ def test_one_decode_feeds_all_and_each_gets_the_frames_it_asked_for(
             assert len(frames) <= one_pass.CHUNK  # memory does not grow with the clip
             yield frames
 
-    monkeypatch.setattr(read, "stream", counted)
+    monkeypatch.setattr(pixels, "stream", counted)
     asked = {"few": [3, 20, 39], "thirds": list(range(0, 40, 3)), "one": [20]}
     found = extract(clip, [Sums(name, indices) for name, indices in asked.items()])
     union = sorted({index for indices in asked.values() for index in indices})
@@ -101,7 +101,7 @@ def test_a_view_is_computed_once_for_all_that_share_it(clip: Clip) -> None:
     found = extract(clip, [Sums("a", range(0, 16, 2), half), Sums("b", range(0, 16, 4), half), Sums("c", range(16))])
     assert half.calls == 2  # type: ignore[attr-defined]  # two chunks of eight
     assert found.arrays["a"]["sum"][::2].tolist() == found.arrays["b"]["sum"].tolist()
-    whole = read.read_frames(clip, range(0, 16, 2))
+    whole = opencv_frames(clip.path)[:16:2]
     assert found.arrays["a"]["sum"].tolist() == [int(f[::2, ::2].sum(dtype=np.int64)) for f in whole]
 
 
@@ -176,7 +176,7 @@ def test_flickering_is_vbenchs_formula(clip: Clip) -> None:
     assert isinstance(metric, VideoMetric) and all(isinstance(f, Feature) for f in features)
     found = extract(clip, features)
     series = metric(Evidence(clip, found.arrays))
-    frames = [frame.astype(np.float32) for frame in read.read_frames(clip, range(clip.frames))]
+    frames = [frame.astype(np.float32) for frame in opencv_frames(clip.path)]
     published = [float(np.mean(cv2.absdiff(a, b))) for a, b in itertools.pairwise(frames)]
     expected = (255.0 - float(np.mean(published))) / 255.0
     assert series.values.mean() == pytest.approx(expected, rel=1e-7)

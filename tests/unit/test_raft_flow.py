@@ -18,6 +18,7 @@ from suites.dynamics.flow import SampledFlow
 from suites.dynamics.raft import converted, empty, encode, flow, load, top_speed
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
+from tests.unit.opencv_frames import opencv_frames
 
 RNG = np.random.default_rng(3)
 SMALL = Size(136, 128)
@@ -101,12 +102,10 @@ def moving(path: Path, size: Size = SMALL, frames: int = 7) -> Clip:
 
 
 def test_a_video_pair_by_pair(installed: Path, model: Any, tmp_path: Path) -> None:
-    from bench.video.read import read_frames
-
     clip = moving(tmp_path / "m.mp4")
     found = judge([DynamicDegree(), FlowSpeed(), StaticFilter()], Evidence(clip))
     assert not found.failures and found.frames_decoded == clip.frames
-    frames = read_frames(clip, [0, 2, 4, 6])  # 16 fps, every second frame
+    frames = opencv_frames(clip.path)[[0, 2, 4, 6]]  # 16 fps, every second frame
     batch = torch.from_numpy(frames).permute(0, 3, 1, 2) / 255.0 * 2 - 1
     with torch.no_grad():
         flows = [model(batch[k : k + 1], batch[k + 1 : k + 2], num_flow_updates=20)[-1][0] for k in range(1)]

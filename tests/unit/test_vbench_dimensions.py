@@ -15,7 +15,6 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
-from bench.video.read import read_frames
 from suites.features import views
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
@@ -25,6 +24,7 @@ from suites.vbench.flickering import TemporalFlickering
 from suites.vbench.style import AppearanceStyle, phrase
 from suites.viclip.alignment import OverallConsistency, SegmentConsistency
 from suites.viclip.windows import ViclipWindows, segments, sliding, whole
+from tests.unit.opencv_frames import opencv_frames
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -108,7 +108,7 @@ def test_all_dimensions_in_one_decode(clip: Clip, installed: dict[str, Any]) -> 
     found = judge(metrics, Evidence(clip, storyboard=(Prompt(0.0, prompt),)))
     assert not found.failures and found.frames_decoded == clip.frames
     scores = {name: series.values.mean() for name, series in found.series.items()}
-    frames = read_frames(clip, range(clip.frames))
+    frames = opencv_frames(clip.path)
     network = installed["clip"]
     with torch.no_grad():
         seen = F.normalize(installed["dino"](views.imagenet_short_side(frames)), dim=-1)
@@ -145,7 +145,7 @@ def test_segments_are_scored_line_by_line(clip: Clip, installed: dict[str, Any])
     assert "several prompts" in str(found.failures["overall_consistency"])
     series = found.series["segment_consistency"]
     assert series.frames.tolist() == [0, 8]
-    frames = read_frames(clip, range(clip.frames))
+    frames = opencv_frames(clip.path)
     with torch.no_grad():
         for value, (first, end), line in zip(series.values, [(0, 8), (8, 20)], lines, strict=True):
             edges = np.linspace(first, end, 9).astype(int)
@@ -164,7 +164,7 @@ def test_windows_slide_to_the_end_and_overlap(clip: Clip, installed: dict[str, A
     from suites.features.one_pass import extract
 
     embedding = extract(clip, [feature]).arrays[feature.name]["embedding"]
-    frames = read_frames(clip, range(4, 12))
+    frames = opencv_frames(clip.path)[4:12]
     with torch.no_grad():
         expected = installed["viclip"].video(views.clip_squash(frames)[None])[0].numpy()
     assert np.allclose(embedding[1], expected, atol=1e-6)

@@ -11,7 +11,6 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
-from bench.video.read import read_frames
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
 from suites.vbench.consistency import consistency
@@ -24,6 +23,7 @@ from suites.vbench.long import (
     clips,
     fused,
 )
+from tests.unit.opencv_frames import opencv_frames
 
 
 def published(frames: int, length: int) -> list[list[int]]:
@@ -61,7 +61,7 @@ def test_each_clip_begins_anew() -> None:
 def test_flickering_leaves_out_the_steps_between_clips(tmp_path: Path) -> None:
     clip = probe(write_clip("rapid-cuts", 0, tmp_path, size=Size(96, 64), fps=4, seconds=5))
     found = judge([TemporalFlickeringLong()], Evidence(clip)).series["temporal_flickering_long"]
-    frames = read_frames(clip, range(clip.frames)).astype(float)
+    frames = opencv_frames(clip.path).astype(float)
     expected = [1 - np.abs(np.diff(frames[a:b], axis=0)).mean() / 255 for a, b in ((0, 8), (8, 16), (12, 20))]
     assert found.values == pytest.approx(expected)
 
