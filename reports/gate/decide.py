@@ -19,7 +19,7 @@ from reports.compare import PROVED_VIDEOS
 from reports.gate.judge import Answer, judge
 from reports.gate.pair import BASELINE, CANDIDATE, without_nan
 from reports.gate.policy import Judged, Policy, Role, judged
-from reports.gate.say import reasons
+from reports.gate.say import count, reasons
 from reports.gate.slices import slices
 from reports.gate.verdicts import Check, Look, Lost, MetricVerdict, Side, Verdict, Worst, overall
 from reports.videos import CaseScores, case_scores, per_video, read_plan
@@ -61,7 +61,7 @@ def decide(
         slices=slices(results, scores, look.alpha),
         worst_by=by,
         worst=() if by is None else _worst(results, scores, by),
-        warnings=_warnings(results, found, not_finite, len(plan.videos)),
+        warnings=(*_warnings(results, found, not_finite, len(plan.videos)), *_left_out(scores)),
     )
 
 
@@ -221,6 +221,16 @@ def _worst(results: Results, scores: CaseScores, metric: str) -> tuple[Worst, ..
         at_s = both[BASELINE][1] or 0.0
         worst.append(Worst(video, case, moment, at_s, float(gaps[v]), both[BASELINE][0], both[CANDIDATE][0]))
     return tuple(worst)
+
+
+def _left_out(scores: CaseScores) -> tuple[str, ...]:
+    """What the candidate answered and the baseline did not: no loss, but not compared either."""
+    one, other = (scores.moments[:, scores.plan.systems.index(name)] for name in (BASELINE, CANDIDATE))
+    cases = int(((other > one).any(axis=0) & (one > 0).any(axis=0)).sum())
+    more = int((~(one > 0).any(axis=0) & (other > 0).any(axis=0)).sum())
+    lines = [f"Not compared, since only the candidate answered: {count(more, 'case')}."] if more else []
+    lines += [f"Compared in part, since the baseline has fewer scores: {count(cases, 'case')}."] if cases else []
+    return tuple(lines)
 
 
 def _warnings(results: Results, found: tuple[MetricVerdict, ...], not_finite: int, videos: int) -> tuple[str, ...]:

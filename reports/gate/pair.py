@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from bench.errors import NotComparableError, UsageError, did_you_mean
 from bench.store import Results
+from reports.gate.say import count
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 _TABLES = ("planned", "scores", "rates", "failures")
@@ -77,8 +78,8 @@ def _same_questions(one: Results, other: Results) -> None:
         )
     changed = sorted(case for case in mine if mine[case] != theirs[case])
     raise NotComparableError(
-        f"{len(changed)} cases are not the same for baseline and candidate ({_few(changed)}): another clip under that "
-        "name, other moments, or other annotations.",
+        f"{count(len(changed), 'case')} not the same for baseline and candidate ({_few(changed)}): another clip under "
+        "that name, other moments, or other annotations.",
         "Run the baseline's spec on the same footage: only what is new is measured.",
     )
 

@@ -15,7 +15,7 @@ def reasons(found: Sequence[MetricVerdict], lost: Sequence[Lost], policy: Policy
         cases = list(dict.fromkeys(one.case for one in lost))
         more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
         lines.append(
-            f"{_count(len(cases), 'case')} that the baseline answered {'has' if len(cases) == 1 else 'have'} no answer "
+            f"{count(len(cases), 'case')} that the baseline answered {'has' if len(cases) == 1 else 'have'} no answer "
             f"or lost scores: {', '.join(cases[:3])}{more}. The first: {lost[0].why}"
         )
     order = {v: i for i, v in enumerate(("regressed", "missing", "not comparable", "inconclusive", "improved", "pass"))}
@@ -30,9 +30,9 @@ def metric_sentence(metric: MetricVerdict, policy: Policy) -> str:
     if metric.verdict in ("missing", "not comparable"):
         who = "candidate" if metric.verdict == "missing" else "baseline"
         return f"{start} The {who} has no score."
-    text = f"{start} {difference(metric)} on {_count(metric.videos, 'video')}, margin {_number(metric.margin)}."
+    text = f"{start} {difference(metric)} on {count(metric.videos, 'video')}, margin {_number(metric.margin)}."
     if metric.lost:
-        return f"{text} {_count(len(metric.lost), 'case')} lost."
+        return f"{text} {count(len(metric.lost), 'case')} lost."
     if metric.verdict != "inconclusive":
         small = metric.verdict == "pass" and metric.interval is not None and metric.interval.high < 0
         return f"{text} A loss is shown, but less than the margin." if small else text
@@ -93,7 +93,11 @@ def look_sentence(check: Check) -> str:
     return f"Look {look.number} of {look.of}{before}, at {1 - look.alpha:.4g} confidence."
 
 
-def _count(n: int, what: str) -> str:
+def count(n: int, what: str) -> str:
+    """
+    >>> count(1, "case"), count(2, "case")
+    ('1 case', '2 cases')
+    """
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 

@@ -8,7 +8,7 @@ NAME                 a baseline of baselines.lock.json
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from bench.store import Results, Store
 from bench.weights import catalogue
 from reports.gate.verdicts import Side
 from runners.plan import Plan
-from runners.session import Report, execute, prepare
+from runners.session import prepare
 
 ARGUMENT = "checkpoint"  # of a system that a checkpoint file can be put into
 
@@ -40,18 +40,25 @@ class Subject:
 
 @dataclass(frozen=True)
 class Finder:
-    """How references are turned into subjects: in which store, by which spec and system where they leave it open."""
+    """How references are turned into subjects: in which store, by which spec and system where they leave it open.
+
+    `measure` does what is missing of a spec, and returns its plan.
+    """
 
     store: Store
     lock: Path
-    spec: Path | None
-    overrides: tuple[str, ...]
-    system: str | None
-    workers: int
-    report: Report
+    measure: Callable[[RunSpec], Plan]
+    spec: Path | None = None
+    overrides: tuple[str, ...] = ()
+    system: str | None = None
 
     def find(self, reference: str) -> Subject:
-        """The subject that a reference names; runs what is missing of a spec or a checkpoint.
+        """The subject that a reference names; see `locate`."""
+        return self.locate(reference)()
+
+    def locate(self, reference: str) -> Callable[[], Subject]:
+        """What gives the subject, after doing what is missing of a spec or a checkpoint. Whatever is wrong with the
+        reference is found before: nobody waits for a baseline to learn that the candidate was misspelt.
 
         Raises UsageError for what names nothing, NotComparableError for a baseline that is not what was promoted.
         """
@@ -62,21 +69,23 @@ class Finder:
             return self._checkpoint(reference, path)
         lock = baselines.load(self.lock)
         if reference in lock.baselines:
-            return self._promoted(reference, lock.get(reference))
-        return self._stored(reference, [*lock.baselines])
+            found = self._promoted(reference, lock.get(reference))
+        else:
+            found = self._stored(reference, [*lock.baselines])
+        return lambda: found
 
     def with_weights(self, found: Subject) -> Subject:
         """The same with its weights, if its spec still gives the very run: a file may have been written over since."""
         if found.side.weights:
             return found
         try:
-            plan = prepare(RunSpec.model_validate(found.results.run["spec"]), self.store.root, self.report)
+            plan = prepare(RunSpec.model_validate(found.results.run["spec"]), self.store.root, lambda *_: None)
         except (KeepframeError, ValidationError):  # footage that is gone, videos that no memory made
             return found
         weights = _weights(plan, found.side.system) if plan.key == found.results.key else {}
         return replace(found, side=replace(found.side, weights=weights))
 
-    def _checkpoint(self, reference: str, path: Path) -> Subject:
+    def _checkpoint(self, reference: str, path: Path) -> Callable[[], Subject]:
         if self.spec is None:
             raise UsageError(f"{path} is a checkpoint; which system reads it?", "Name its spec: --spec spec.toml")
         spec = load(self.spec, self.overrides)
@@ -92,15 +101,19 @@ class Finder:
         )
         return self._measured(reference, spec.model_copy(update={"systems": systems}), name)
 
-    def _measured(self, reference: str, spec: RunSpec, system: str | None) -> Subject:
+    def _measured(self, reference: str, spec: RunSpec, system: str | None) -> Callable[[], Subject]:
         tested = [s.name for s in spec.systems if not s.baseline]
         name = system or self.system or _only(tested, f"{reference} tests several systems or none", tested)
         chosen = tuple(s for s in spec.systems if s.name == name)
         if not chosen:
             raise UsageError(f"{reference} has no system {name!r}.", did_you_mean(name, [s.name for s in spec.systems]))
         only = spec.model_copy(update={"systems": chosen})
-        outcome = execute(only, self.store.root, workers=self.workers, report=self.report)
-        return _subject(reference, self.store.results(outcome.plan.key), name, _weights(outcome.plan, name))
+
+        def measured() -> Subject:
+            plan = self.measure(only)
+            return _subject(reference, self.store.results(plan.key), name, _weights(plan, name))
+
+        return measured
 
     def _stored(self, reference: str, promoted: list[str]) -> Subject:
         try:

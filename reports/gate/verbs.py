@@ -3,6 +3,7 @@
 import getpass
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,9 +14,12 @@ from rich.table import Table
 
 from bench import baselines
 from bench.errors import KeepframeError, UsageError
+from bench.spec import RunSpec
 from bench.store import Store
 from reports.verbs import Overrides, Workers
 from runners.console import last_line, out, progress
+from runners.plan import Plan
+from runners.session import Report, execute
 from runners.verbs import Json, StorePath
 
 LockPath = Annotated[Path, Parameter(help="The file that names the baselines; commit it.")]
@@ -32,6 +36,7 @@ class Which:
     overrides: Overrides = None
     lock: LockPath = baselines.FILE
     workers: Workers = None
+    retry: Annotated[bool, Parameter(help="Also try again what failed before.", negative="")] = False
 
 
 @Parameter(name="*")
@@ -79,10 +84,11 @@ def check(
     joined = None
     try:
         with progress() as report:
-            workers = which.workers or os.cpu_count() or 1
+            measure = _measure(opened, which.workers, report, retry=which.retry)
             overrides = tuple(which.overrides or ())
-            finder = Finder(opened, which.lock, which.spec, overrides, which.system, workers, report)
-            baseline, subject = finder.find(against), finder.find(candidate)
+            finder = Finder(opened, which.lock, measure, which.spec, overrides, which.system)
+            located = [finder.locate(reference) for reference in (against, candidate)]
+            baseline, subject = (one() for one in located)
         decided, joined = gate.check(opened, baseline, subject, rules)
     except gate.REFUSALS as error:
         decided = gate.refused(error, against, candidate)
@@ -177,7 +183,7 @@ def baseline(
 
         opened = Store(store)
         with progress() as report:
-            finder = Finder(opened, lock, None, (), system, os.cpu_count() or 1, report)
+            finder = Finder(opened, lock, _measure(opened, None, report), system=system)
             found = finder.with_weights(finder.find(run))
         baselines.promote(lock, name, entry(opened, found, reason.strip(), _who()))
     known = baselines.load(lock).baselines
@@ -191,6 +197,15 @@ def baseline(
     if json:
         last_line({"lock": str(lock), "baselines": {n: held.model_dump(mode="json") for n, held in known.items()}})
     return 0
+
+
+def _measure(store: Store, workers: int | None, report: Report, *, retry: bool = False) -> Callable[[RunSpec], Plan]:
+    """What does the missing part of a spec, in this store."""
+
+    def measure(spec: RunSpec) -> Plan:
+        return execute(spec, store.root, workers=workers or os.cpu_count() or 1, retry=retry, report=report).plan
+
+    return measure
 
 
 def _who() -> str:

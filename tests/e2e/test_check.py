@@ -289,4 +289,7 @@ def test_what_cannot_be_checked_is_said(project: Project) -> None:
         check(str(project.checkpoint(0.0)), against=str(project.spec), store=project.store, which=Which(workers=1))
     with pytest.raises(UsageError, match="no spec, file, baseline or run"):
         project.check("no-such-run", project.spec)
-    assert Store.existing(project.store)
+    fresh = project._replace(store=project.folder / "fresh")
+    with pytest.raises(UsageError, match="Cannot read the spec"):
+        fresh.check("misspelt.toml", project.spec)
+    assert Store.existing(fresh.store).runs() == []  # nobody waited for the baseline

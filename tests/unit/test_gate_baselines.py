@@ -50,7 +50,7 @@ def test_two_runs_become_one_table_of_baseline_and_candidate() -> None:
 
 def test_other_clips_under_the_same_names_are_refused() -> None:
     other = changed(made(), "case_key", "key of case-0003", "another clip")
-    with pytest.raises(NotComparableError, match=r"1 cases are not the same .*case-0003"):
+    with pytest.raises(NotComparableError, match=r"1 case not the same .*case-0003"):
         pair((made(), "mine"), (other, "mine"))
 
 

@@ -129,6 +129,16 @@ def test_a_baseline_without_a_score_is_not_comparable_and_never_a_pass() -> None
     assert (check.verdict, check.exit_code) == ("not comparable", 5)
 
 
+def test_what_only_the_candidate_answered_is_said() -> None:
+    values = scores(0.0)
+    values["baseline"][:2] = np.nan
+    values["baseline"][2, 0] = np.nan
+    check = decided({"psnr": values})
+    assert (check.verdict, metric(check).videos) == ("pass", 47)
+    assert "Not compared, since only the candidate answered: 2 cases." in check.warnings
+    assert "Compared in part, since the baseline has fewer scores: 1 case." in check.warnings
+
+
 def test_a_run_that_is_not_finished_says_so() -> None:
     values = scores(0.0)
     values["candidate"][5] = np.nan
