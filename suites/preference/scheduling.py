@@ -5,7 +5,9 @@ dangers. Pairs chosen by early accidents are never looked at again: so a share o
 chance is fed back: a system that was lucky early meets others than one that was not, and the plain estimates spread the
 field too far (by 10 to 16 Elo points in benchmarks/preference.py, and their intervals cover 86 to 97 %). So every draw
 comes with its propensity, to be stored with the vote, and a ranking of such votes counts each by `weights`: that gives
-back what evenly drawn pairs find, at 95 %, for intervals that are a fifth to two fifths wider.
+back what evenly drawn pairs find, at 95 %, for intervals that are a fifth to almost a half wider than those of balanced
+pairs. In that benchmark (8 systems, 1,600 votes) active pairs put no more systems in order than balanced ones did:
+choose them for a wide field whose neighbours matter most, not to save votes.
 """
 
 from typing import NamedTuple
