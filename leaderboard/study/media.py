@@ -4,6 +4,7 @@ A rater who could tell systems apart by their files' size, codec or tags would n
 written again in the same way, once, when the study is made; the file's name is random and its date the same for all.
 """
 
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -122,4 +123,4 @@ def _card(text: str, height: int, width: int) -> np.ndarray:
 
 
 def _even(value: Fraction) -> int:
-    return max(2, 2 * round(value / 2))
+    return max(2, 2 * math.ceil(value / 2))
