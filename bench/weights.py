@@ -96,7 +96,7 @@ _CATALOGUE = (
         sha256=None,
         licence="Apache-2.0",
         non_commercial=False,
-        needed_by=("subject_consistency",),
+        needed_by=("subject_consistency", "far_subject_similarity"),
         exact_size=False,
     ),
     WeightFile(
@@ -118,7 +118,7 @@ _CATALOGUE = (
         sha256="b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
         licence="MIT",
         non_commercial=False,
-        needed_by=("aesthetic_quality",),
+        needed_by=("aesthetic_quality", "drift_aesthetic"),
         exact_size=False,
     ),
     WeightFile(
@@ -129,7 +129,7 @@ _CATALOGUE = (
         sha256=None,
         licence="MIT",
         non_commercial=False,
-        needed_by=("aesthetic_quality",),
+        needed_by=("aesthetic_quality", "drift_aesthetic"),
         exact_size=False,
     ),
     WeightFile(
@@ -140,7 +140,7 @@ _CATALOGUE = (
         sha256=None,
         licence="CC-BY-NC-SA-4.0 (ViCLIP, as its other published copies say)",
         non_commercial=True,
-        needed_by=("overall_consistency", "temporal_style", "segment_consistency"),
+        needed_by=("overall_consistency", "temporal_style", "segment_consistency", "window_similarity"),
         exact_size=False,
     ),
 )

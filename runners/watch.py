@@ -9,7 +9,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,14 @@ def build(
     tasks: list[Task] = []
     problems: dict[str, str] = {}
     seen: set[str] = set()
+    prompted: dict[str, None] = {}  # in order, each once
     for system, footage in systems.items():
         asked = {item.name: _storyboard(item, said) for item in footage.items}
         groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in asked.items()})
         for item in footage.items:
             stem, lines = _stem(item.name), asked[item.name]
             seen.add(stem)
+            prompted |= dict.fromkeys(line.text for line in lines)
             ask, case_key = _ask(system, item, stem, lines, judges)
             rows += [
                 {
@@ -100,7 +102,10 @@ def build(
         problems=problems,
         unavailable={m.name: missing for m in judges.values() if (missing := m.available()) is not None},
         metrics={m.name: m.version for m in judges.values()},
-        warnings=tuple(f"{system}: {text}" for system, footage in systems.items() for text in footage.warnings),
+        warnings=(
+            *(f"{system}: {text}" for system, footage in systems.items() for text in footage.warnings),
+            *_cautions(judges.values(), prompted),
+        ),
     )
 
 
@@ -190,6 +195,16 @@ def _groups(prompts: Mapping[str, str]) -> dict[str, str]:
     bases = {case: re.sub(r"-\d+$", "", case) for case in prompts}
     tries = Counter((bases[case], prompt) for case, prompt in prompts.items() if prompt)
     return {case: bases[case] if tries[bases[case], prompt] > 1 else case for case, prompt in prompts.items()}
+
+
+def _cautions(judges: Iterable[VideoMetric], prompts: Iterable[str]) -> list[str]:
+    """What the metrics that can run have to say about the prompts, each thing once."""
+    said = [
+        caution(list(prompts))
+        for judge in judges
+        if (caution := getattr(judge, "caution", None)) is not None and judge.available() is None
+    ]
+    return list(dict.fromkeys(one for one in said if one))
 
 
 def _storyboard(item: Item, said: Mapping[str, str] | None) -> tuple[Prompt, ...]:

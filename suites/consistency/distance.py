@@ -14,6 +14,8 @@ from jaxtyping import Float
 from bench.errors import KeepframeError
 from suites.features.looks import Looks
 from suites.features.protocols import Evidence, Feature, Series
+from suites.vbench.consistency import missing
+from suites.vbench.embeddings import DinoFrames
 
 MOST_FRAMES = 256  # pairs grow with the square: longer videos are looked at this often, evenly
 
@@ -66,18 +68,36 @@ def by_distance(
     return found
 
 
-class FarColourSimilarity:
-    """Mean colour similarity of frames that lie at least half the video apart, 0 to 1.
+class _FarSimilarity:
+    """Mean similarity of frames that lie at least half the video apart.
 
-    Colour similarity is the intersection of 8x8x8 RGB histograms. 1 says that nothing ever left its colours; what
-    is right depends on the footage, so it is neither better higher nor lower by itself.
+    What is right depends on the footage, so it is neither better higher nor lower by itself.
     """
 
-    name = "far_colour_similarity"
+    name: str
     version = "1"
     unit = ""
     better: Literal["higher", "lower", "neutral"] = "neutral"
     reads: tuple[Literal["prompt", "annotation"], ...] = ()
+
+    def similarity(self, evidence: Evidence, looked: list[int]) -> Float[np.ndarray, "frame frame"]:
+        """Of the frames `looked` with each other."""
+        raise NotImplementedError
+
+    def __call__(self, evidence: Evidence) -> Series:
+        clip = evidence.clip
+        looked = spread(clip.frames)
+        times_s = [clip.times_s[frame] for frame in looked]
+        curve = by_distance(self.similarity(evidence, looked), times_s, [clip.duration_s / 2, clip.duration_s])
+        if not curve:
+            raise KeepframeError(f"{clip.path} has no two frames half its length apart.", "Give more frames.")
+        return Series.one(curve[0].similarity)
+
+
+class FarColourSimilarity(_FarSimilarity):
+    """Mean colour similarity of frames at least half the video apart: shared area of 8x8x8 RGB histograms, 0 to 1."""
+
+    name = "far_colour_similarity"
 
     def available(self) -> str | None:
         return None
@@ -85,15 +105,23 @@ class FarColourSimilarity:
     def features(self, evidence: Evidence) -> tuple[Feature, ...]:
         return (Looks(),)
 
-    def __call__(self, evidence: Evidence) -> Series:
-        histograms = evidence.features["looks"]["histogram"]
-        looked = spread(len(histograms))
-        times_s = [evidence.clip.times_s[frame] for frame in looked]
-        half_s = evidence.clip.duration_s / 2
-        curve = by_distance(intersection(histograms[looked]), times_s, [half_s, evidence.clip.duration_s])
-        if not curve:
-            raise KeepframeError(f"{evidence.clip.path} has no two frames half its length apart.", "Give more frames.")
-        return Series.one(curve[0].similarity)
+    def similarity(self, evidence: Evidence, looked: list[int]) -> Float[np.ndarray, "frame frame"]:
+        return intersection(evidence.features["looks"]["histogram"][looked])
+
+
+class FarSubjectSimilarity(_FarSimilarity):
+    """Mean cosine of the DINO features of frames at least half the video apart."""
+
+    name = "far_subject_similarity"
+
+    def available(self) -> str | None:
+        return missing(DinoFrames.weights)
+
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        return (DinoFrames(),)
+
+    def similarity(self, evidence: Evidence, looked: list[int]) -> Float[np.ndarray, "frame frame"]:
+        return cosine(evidence.features[DinoFrames.name]["embedding"][looked])
 
 
 def spread(frames: int, most: int = MOST_FRAMES) -> list[int]:

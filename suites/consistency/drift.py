@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from bench.errors import KeepframeError
 from suites.features.looks import Looks
 from suites.features.protocols import Evidence, Feature, Series
+from suites.vbench.aesthetic import AestheticQuality
 
 PART = 0.15
 
@@ -77,3 +78,13 @@ class SharpnessDrift(_LookDrift):
     name = "drift_sharpness"
     look = "sharpness"
     unit = "levels"
+
+
+class AestheticDrift(AestheticQuality):
+    """How much VBench's aesthetic_quality rises or falls from the beginning of a video to its end."""
+
+    name = "drift_aesthetic"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return Series.one(drift(super().__call__(evidence).values))

@@ -94,6 +94,7 @@ class VideoMetric(Protocol):
 
     `available()` is None when the metric can run here, else the sentence that says what is missing and the command
     that fetches it. `reads` names what its values depend on beside the frames, so that it gets into the address.
+    A metric may also have `caution(prompts) -> str | None`: what to say to the user about these prompts.
     """
 
     name: str

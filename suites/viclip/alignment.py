@@ -5,6 +5,7 @@ computation under two names. Over a storyboard the cosine of the whole video wit
 are scored one by one.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from bench.errors import KeepframeError
 from bench.types import Prompt
 from suites.features.protocols import Evidence, Feature, Series
 from suites.vbench.consistency import missing
-from suites.viclip.windows import Stretch, ViclipWindows, segments, whole
+from suites.viclip.windows import Stretch, ViclipWindows, segments, sliding, whole
 
 
 class _Alignment:
@@ -32,6 +33,18 @@ class _Alignment:
     def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
         """What each stretch of the video should show. Raises KeepframeError where nobody says."""
         raise NotImplementedError
+
+    def caution(self, prompts: Sequence[str]) -> str | None:
+        """What the user should know about these prompts before believing the scores."""
+        from suites.viclip.text import tokens
+
+        longer = [prompt for prompt in prompts if prompt.strip() and tokens(prompt).cut]
+        if not longer:
+            return None
+        return (
+            f"{len(longer)} of {len(prompts)} prompts are longer than ViCLIP reads (30 byte pairs), so their ends do "
+            f"not count. The first: {longer[0][:60]}…"
+        )
 
     def __call__(self, evidence: Evidence) -> Series:
         from suites.viclip.model import loaded
@@ -80,3 +93,31 @@ class SegmentConsistency(_Alignment):
                 f"{evidence.clip.path.name} has no storyboard.", "Give prompts, or an annotation with a storyboard."
             )
         return found
+
+
+class WindowSimilarity:
+    """Cosine in ViCLIP of every stretch of two seconds with the first one: video against video. One value a stretch.
+
+    Unlike a frame's features these see motion. It falls as a story goes on, so compare with real footage.
+    """
+
+    name = "window_similarity"
+    version = "1"
+    unit = ""
+    better: Literal["higher", "lower", "neutral"] = "neutral"
+    reads: tuple[Literal["prompt", "annotation"], ...] = ()
+
+    def available(self) -> str | None:
+        return missing(("viclip-l14",))
+
+    def features(self, evidence: Evidence) -> tuple[Feature, ...]:
+        return (ViclipWindows(sliding(evidence.clip)),)
+
+    def __call__(self, evidence: Evidence) -> Series:
+        windows = sliding(evidence.clip)
+        if len(windows) < 2:
+            raise KeepframeError(f"{evidence.clip.path.name} is one stretch of two seconds.", "Give a longer video.")
+        (feature,) = self.features(evidence)
+        embedding = evidence.features[feature.name]["embedding"]
+        starts = np.array([first for first, _ in windows[1:]], np.int64)
+        return Series(starts, (embedding[1:] @ embedding[0]).astype(np.float64))

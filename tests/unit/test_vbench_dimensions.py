@@ -15,6 +15,8 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
+from suites.consistency.distance import FarSubjectSimilarity
+from suites.consistency.drift import AestheticDrift
 from suites.features import views
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
@@ -22,7 +24,7 @@ from suites.vbench.aesthetic import AestheticQuality
 from suites.vbench.consistency import BackgroundConsistency, SubjectConsistency, consistency
 from suites.vbench.flickering import TemporalFlickering
 from suites.vbench.style import AppearanceStyle, phrase
-from suites.viclip.alignment import OverallConsistency, SegmentConsistency
+from suites.viclip.alignment import OverallConsistency, SegmentConsistency, WindowSimilarity
 from suites.viclip.windows import ViclipWindows, segments, sliding, whole
 from tests.unit.opencv_frames import opencv_frames
 
@@ -202,3 +204,26 @@ def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:
         clip_towers.loaded(tmp_path / "ViT-B-32.pt")
     with pytest.raises(KeepframeError, match="not CLIP"):
         clip_towers.from_state({"a": torch.zeros(1)})
+
+
+def test_drift_and_distance_by_learned_features(clip: Clip, installed: dict[str, Any]) -> None:
+    metrics = [AestheticDrift(), AestheticQuality(), FarSubjectSimilarity(), WindowSimilarity()]
+    found = judge(metrics, Evidence(clip))
+    assert not found.failures and found.frames_decoded == clip.frames
+    values = found.series["aesthetic_quality"].values
+    assert found.series["drift_aesthetic"].values[0] == pytest.approx(abs(values[:3].mean() - values[-3:].mean()))
+    with torch.no_grad():
+        frames = opencv_frames(clip.path)
+        seen = F.normalize(installed["dino"](views.imagenet_short_side(frames)), dim=-1).numpy().astype(float)
+        apart = [seen[a] @ seen[b] for a in range(20) for b in range(a + 10, 20)]  # half of 20 frames or more
+        assert found.series["far_subject_similarity"].values[0] == pytest.approx(np.mean(apart), rel=1e-5)
+        looks = [[0, 2, 4, 6, 8, 10, 12, 14], [4, 6, 8, 10, 12, 14, 16, 18]]  # 16 frames from 0, and to the end
+        first, last = (installed["viclip"].video(views.clip_crop_bytes(frames[look])[None])[0] for look in looks)
+        assert found.series["window_similarity"].values == pytest.approx([(first @ last).item()], rel=1e-4)
+    assert found.series["window_similarity"].frames.tolist() == [4]
+
+
+def test_long_prompts_are_told_and_short_ones_are_not(installed: dict[str, Any]) -> None:
+    caution = OverallConsistency().caution(["a cat", "a very long story " * 20])
+    assert caution is not None and caution.startswith("1 of 2 prompts")
+    assert OverallConsistency().caution(["a cat", ""]) is None
