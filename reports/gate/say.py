@@ -59,11 +59,14 @@ def headline(check: Check) -> str:
     gating = [metric for metric in check.metrics if metric.role == "gate"]
 
     def by(*verdicts: str) -> str:
-        names = [metric_title(m.metric.name) for m in gating if m.verdict in verdicts]
+        names = [metric_title(m.metric.name) for m in gating if m.shown in verdicts]
         return f" by {' and '.join(names)}" if names else ""
 
     if check.verdict == "regressed":
-        return f"Regressed: worse than the baseline{by('regressed', 'missing')}."
+        said = [f"worse than the baseline{by('regressed')}"] if by("regressed") or not check.lost else []
+        if check.lost:
+            said.append(f"{count(len({one.case for one in check.lost}), 'case')} lost")
+        return f"Regressed: {', and '.join(said)}."
     if check.verdict == "improved":
         return f"Improved: better than the baseline{by('improved')}, and no loss as large as a margin."
     if check.verdict == "inconclusive":

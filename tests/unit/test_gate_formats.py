@@ -10,6 +10,7 @@ from bench.errors import NotComparableError
 from reports.gate.document import document, junit
 from reports.gate.gate import environment_warnings, refused
 from reports.gate.looks import LooksSpentError
+from reports.gate.say import headline
 from reports.gate.text import COMMENT_LIMIT, markdown
 from tests.unit.gate_tables import decided, scores
 
@@ -44,6 +45,14 @@ def test_junit_has_one_case_a_gating_metric(shift: float, tag: str | None) -> No
     assert [child.tag for child in cases[0]] == ([tag] if tag else [])
     assert suite.get("failures") == str(int(tag == "failure"))
     assert suite.get("skipped") == str(int(tag == "skipped"))
+
+
+def test_the_headline_says_what_was_lost_and_by_which_metric_it_is_worse() -> None:
+    values = {"psnr": scores(-0.8), "ssim": scores(0.0)}
+    assert headline(decided(values)) == "Regressed: worse than the baseline by PSNR."
+    values["ssim"]["candidate"][[3, 4]] = np.nan
+    assert headline(decided(values)) == "Regressed: worse than the baseline by PSNR, and 2 cases lost."
+    assert headline(decided({"ssim": values["ssim"]})) == "Regressed: 2 cases lost."
 
 
 def test_what_was_refused_is_an_error_or_skipped_in_junit_and_still_a_document() -> None:
