@@ -143,7 +143,7 @@ def _ranking(found: Findings, ranking: Ranking) -> Grid:
         rows.append(tuple(Entry(text, strong=place.tier == 1) for text in texts))
     notes = how_ranked(found, ranking)
     if shares and ranking is found.overall:
-        notes.append("First in: of 1,000 panels of as many raters, drawn again from ours.")
+        notes.append("First in: of 1,000 panels of as many raters, drawn again from ours; prompts stay the same.")
     if ranking is found.overall:
         notes += beside(found)
     return Grid(f"{found.title}: {ranking.criterion}", tuple(columns), tuple(rows), notes=tuple(notes))

@@ -66,7 +66,9 @@ def show(found: Findings) -> None:
         column_config={
             "System": st.column_config.TextColumn(pinned=True, width="medium"),
             "Rank": st.column_config.TextColumn(help="The places that the tests of all pairs leave open (Holm)."),
-            "First in": st.column_config.TextColumn(help="Of 1,000 panels of as many raters, drawn again from ours."),
+            "First in": st.column_config.TextColumn(
+                help="Of 1,000 panels of as many raters, drawn again from ours; prompts stay the same."
+            ),
             "Both bad": st.column_config.TextColumn(help="Of its votes, how many called both videos bad."),
         },
         alt=f"{len(shown.places)} systems by {criterion}, best first.",
