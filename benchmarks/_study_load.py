@@ -33,7 +33,7 @@ from leaderboard.study.links import Links
 FREE = Rate(1e9, 1e9)
 WATCHED = {"watched_left": 1, "watched_right": 1, "drift_p95_ms": 4.1, "stalls": 0, "ready_ms": 312}
 _spawn = get_context("forkserver")
-_spawn.set_forkserver_preload(["leaderboard.study.app", "uvicorn"])
+_spawn.set_forkserver_preload(["__main__", "leaderboard.study.app", "uvicorn"])  # a start is then a fork
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy.exc import DBAPIError
 
 from bench.digest import digest_bytes
 from bench.errors import StoreError
@@ -18,6 +19,7 @@ from leaderboard.study.chain import Appender
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.engine import engine, lock_of
 from leaderboard.study.raters import summary
+from leaderboard.study.writer import unavailable
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ def _write(url: str, config: StudyConfig, rows: dict[str, list[dict[str, Any]]],
             conn.execute(insert(schema.study).values(**study))
             systems = [row["name"] for row in rows["system"]]
             Appender(conn).event(now_ms, "open", name, design_sha256=digest, systems=systems)
+    except DBAPIError as error:
+        raise unavailable(error) from error
     finally:
         made.dispose()
         if lock is not None:

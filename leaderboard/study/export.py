@@ -5,13 +5,14 @@ Names of raters never leave the ledger. Each file says the head of the chain, so
 
 import csv
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from bench.errors import StoreError
 from leaderboard.study import schema
@@ -122,6 +123,32 @@ def _raters(path: Path, found: StudyResults, rows: list[dict[str, Any]]) -> None
             mine = found.gold_rater == at
             right = int(found.gold_right[mine].sum())
             table.writerow([name, votes[name], int(mine.sum()), right, name in finished, bool(found.excluded[at])])
+
+
+def payments(ledger: Ledger, path: Path) -> int:
+    """Who is to be paid at their platform: names, completion codes, votes and checks; returns how many.
+
+    This file names people. It is written for its owner alone, and is no part of an export.
+    """
+    found = results_of(ledger)
+    place = {name: at for at, name in enumerate(found.votes.raters)}
+    rater, identity, vote = schema.rater, schema.identity, schema.vote
+    votes = select(func.count()).where(vote.c.rater_no == rater.c.no).scalar_subquery()
+    with ledger.reading() as conn:
+        rows = conn.execute(
+            select(rater, identity.c.external, votes.label("votes"))
+            .join(identity, identity.c.rater_no == rater.c.no)
+            .order_by(rater.c.no)
+        ).all()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["source", "name", "session", "rater", "code", "votes", "checks", "checks_right", "excluded"])
+        for row in rows:
+            told, mine = json.loads(row.external), found.gold_rater == place[row.id]
+            session = told.get("SESSION_ID") or told.get("assignmentId") or ""
+            checks = [int(mine.sum()), int(found.gold_right[mine].sum()), bool(found.excluded[place[row.id]])]
+            table.writerow([row.source, told["id"], session, row.id, row.completion_code or "", row.votes, *checks])
+    return len(rows)
 
 
 def _lines(path: Path, rows: list[dict[str, Any]]) -> None:

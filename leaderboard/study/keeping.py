@@ -28,9 +28,11 @@ def verify(folder: Folder, *, head: Annotated[str, Parameter(help="A head that w
         found = problems(study, ledger, head)
         newest = ledger.head()
     for problem in found[:50]:
-        out.print(f"PROBLEM: {problem}", soft_wrap=True, highlight=False)
+        out.print(f"PROBLEM: {problem}", soft_wrap=True, highlight=False, markup=False)
     if not found:
-        out.print(f"All {newest.seq} rows follow each other; pairs and clips are as they were.", highlight=False)
+        out.print(
+            f"All {newest.seq} rows follow each other; pairs and clips are as they were.", highlight=False, markup=False
+        )
     last_line({"good": not found, "problems": len(found), "rows": newest.seq, "head": newest.hash})
     return 1 if found else 0
 
@@ -45,8 +47,23 @@ def export(folder: Folder, into: Annotated[Path, Parameter(help="A new folder fo
     study = StudyFolder.existing(folder)
     with study.ledger() as ledger:
         told = write(study, ledger, into)
-    out.print(f"{told['votes']} votes are in {into}.", soft_wrap=True, highlight=False)
+    out.print(f"{told['votes']} votes are in {into}.", soft_wrap=True, highlight=False, markup=False)
     last_line(told)
+
+
+def payments(folder: Folder, file: Annotated[Path, Parameter(help="A new CSV file.")]) -> None:
+    """Write whom to pay: names at the platform, completion codes, votes, checks. The file names people: guard it.
+
+    Example: keepframe study payments mystudy pay.csv
+    """
+    from leaderboard.study.export import payments as write
+
+    with StudyFolder.existing(folder).ledger() as ledger:
+        try:
+            count = write(ledger, file)
+        except FileExistsError:
+            raise UsageError(f"{file} exists.", "Name a new file.") from None
+    out.print(f"{count} raters are in {file}.", soft_wrap=True, highlight=False, markup=False)
 
 
 def exclude(
@@ -65,7 +82,7 @@ def exclude(
     kind = "include" if undo else "exclude"
     with StudyFolder.existing(folder).ledger(write=True) as ledger:
         _done(ledger.do(lambda tx: raters.mark(tx, kind, rater, reason)))
-    out.print(f"{rater}: {kind}d.", highlight=False)
+    out.print(f"{rater}: {kind}d.", highlight=False, markup=False)
 
 
 def erase(
@@ -80,7 +97,9 @@ def erase(
     study = StudyFolder.existing(folder)
     signed = study.key().sign("external", source, name)
     with study.ledger(write=True) as ledger:
-        out.print(f"{_done(ledger.do(lambda tx: raters.erase(tx, source, signed)))}: erased.", highlight=False)
+        out.print(
+            f"{_done(ledger.do(lambda tx: raters.erase(tx, source, signed)))}: erased.", highlight=False, markup=False
+        )
 
 
 def close(folder: Folder, reason: Annotated[str, Parameter(help="Why now; it is published.")] = "") -> None:
@@ -91,7 +110,9 @@ def close(folder: Folder, reason: Annotated[str, Parameter(help="Why now; it is 
     with StudyFolder.existing(folder).ledger(write=True) as ledger:
         _done(ledger.do(lambda tx: raters.close(tx, reason)))
         head = ledger.head()
-    out.print(f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.", highlight=False)
+    out.print(
+        f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.", highlight=False, markup=False
+    )
     last_line({"closed": True, "head": head.hash, "rows": head.seq})
 
 

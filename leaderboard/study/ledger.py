@@ -22,7 +22,7 @@ from leaderboard.study.chain import Head, head
 from leaderboard.study.clock import Clock
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.engine import engine, lock_of
-from leaderboard.study.writer import LedgerUnavailable, Single, T, Writer
+from leaderboard.study.writer import LedgerUnavailable, Single, T, Writer, unavailable
 
 
 class Ledger:
@@ -50,6 +50,9 @@ class Ledger:
                     conn.scalar(select(func.max(schema.vote.c.received_ms))) or 0,
                     conn.scalar(select(func.max(schema.event.c.at_ms))) or 0,
                 )
+        except DBAPIError as error:
+            self.close()
+            raise unavailable(error) from error
         except BaseException:
             self.close()
             raise

@@ -77,7 +77,7 @@ def new(
         terms, len(found.clips), len(found.prompts), wanted_elo=making.half_width, tie_rate=making.tie_rate
     )
     for line in (*plan.lines(), *found.notes):
-        out.print(line, soft_wrap=True, highlight=False)
+        out.print(line, soft_wrap=True, highlight=False, markup=False)
     if making.dry_run:
         return 0
     with Progress(console=err, transient=True) as bar:
@@ -87,7 +87,9 @@ def new(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     if not url and sqlite_warning():
-        err.print(sqlite_warning(), soft_wrap=True, highlight=False)
-    out.print(f"The study is in {folder}. Next: keepframe study serve {folder}", soft_wrap=True, highlight=False)
+        err.print(sqlite_warning(), soft_wrap=True, highlight=False, markup=False)
+    out.print(
+        f"The study is in {folder}. Next: keepframe study serve {folder}", soft_wrap=True, highlight=False, markup=False
+    )
     last_line({"study": str(folder), "votes_planned": plan.votes, "votes_needed": plan.needed})
     return 0

@@ -87,9 +87,9 @@ def status(folder: Folder) -> None:
         f"head {found.head.hash} at row {found.head.seq}: note it down, `keepframe study verify` can look for it",
     ]
     for line in lines:
-        out.print(line, soft_wrap=True, highlight=False)
+        out.print(line, soft_wrap=True, highlight=False, markup=False)
     if sqlite_warning():
-        err.print(sqlite_warning(), soft_wrap=True, highlight=False)
+        err.print(sqlite_warning(), soft_wrap=True, highlight=False, markup=False)
     last_line(
         {"state": state, "votes": votes, "planned": planned, "simulated": found.simulated, "head": found.head.hash}
     )

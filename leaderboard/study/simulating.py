@@ -67,8 +67,12 @@ def simulate(
         count = raters or ledger.config.raters
         votes = asyncio.run(_everyone(copy, ledger, clock, tastes, count, seed))
         head = ledger.head()
-    out.print(f"{count} SIMULATED raters cast {votes} votes in {target}.", soft_wrap=True, highlight=False)
-    out.print("They are labelled as simulated in its ledger; the study itself is as it was.", highlight=False)
+    out.print(
+        f"{count} SIMULATED raters cast {votes} votes in {target}.", soft_wrap=True, highlight=False, markup=False
+    )
+    out.print(
+        "They are labelled as simulated in its ledger; the study itself is as it was.", highlight=False, markup=False
+    )
     last_line({"study": str(target), "simulated": True, "raters": count, "votes": votes, "head": head.hash})
     return 0
 

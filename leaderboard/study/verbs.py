@@ -9,6 +9,7 @@ VERBS = {
     "status": ("leaderboard.study.running:status", "How far the study is: raters, votes, what is left."),
     "verify": ("leaderboard.study.keeping:verify", "Check that no vote, event, pair or clip was changed."),
     "export": ("leaderboard.study.keeping:export", "Write votes and events as Parquet and JSON lines, by pseudonym."),
+    "payments": ("leaderboard.study.keeping:payments", "Write whom to pay at Prolific or MTurk: this names people."),
     "exclude": ("leaderboard.study.keeping:exclude", "Leave a rater out of the ranking, or take that back: an event."),
     "erase": ("leaderboard.study.keeping:erase", "Forget who a rater is; the votes stay under the pseudonym."),
     "close": ("leaderboard.study.keeping:close", "End the study: no vote after this."),

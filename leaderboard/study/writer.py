@@ -125,7 +125,7 @@ class Writer:
                 for asked in waiting:
                     self._commit([asked])
                 return
-            answers = [_unavailable(error) if isinstance(error, DBAPIError) else error]
+            answers = [unavailable(error) if isinstance(error, DBAPIError) else error]
         for asked, answer in zip(waiting, answers, strict=True):
             if isinstance(answer, BaseException):
                 asked.future.set_exception(answer)
@@ -145,7 +145,9 @@ class Writer:
                     yield refused
 
 
-def _unavailable(error: DBAPIError) -> LedgerUnavailable:
+def unavailable(error: DBAPIError) -> LedgerUnavailable:
+    """What the database said, with a way out."""
     return LedgerUnavailable(
-        f"The ledger cannot be written: {error.orig}.", "Make room or mend the disk; the page will send the vote again."
+        f"The ledger cannot be used: {error.orig}.",
+        "Make room, mend the disk or start the database; a page that waits sends its vote again.",
     )

@@ -20,7 +20,7 @@ from leaderboard.study.clock import ManualClock
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.folder import Key, StudyFolder
 from leaderboard.study.inprocess import Visitor
-from leaderboard.study.keeping import export, verify
+from leaderboard.study.keeping import export, payments, verify
 from leaderboard.study.ledger import Ledger
 from leaderboard.study.limits import Limits, Rate
 from leaderboard.study.links import Links
@@ -394,6 +394,12 @@ def test_an_export_names_systems_and_no_people(site: Site, tmp_path: Path) -> No
     assert [json.loads(line)["hash"] for line in lines] == table["hash"].to_pylist()
     with pytest.raises(StoreError, match="not empty"):
         export(site.folder.root, tmp_path / "data")
+    payments(site.folder.root, tmp_path / "pay.csv")  # that one names them, and is for its owner alone
+    head, row = (tmp_path / "pay.csv").read_text().splitlines()
+    assert row.startswith("link,annika-7,") and row.split(",")[head.split(",").index("votes")] == "3"
+    assert (tmp_path / "pay.csv").stat().st_mode & 0o077 == 0
+    with pytest.raises(UsageError, match="exists"):
+        payments(site.folder.root, tmp_path / "pay.csv")
 
 
 def test_names_can_be_erased_through_the_key(site: Site) -> None:

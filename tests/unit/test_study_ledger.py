@@ -370,6 +370,13 @@ def test_the_tables_compile_for_postgresql() -> None:
         )
 
 
+def test_a_damaged_ledger_is_said(folder: StudyFolder) -> None:
+    (folder.root / "ledger.sqlite").write_bytes(b"this is no database" * 100)
+    for write in (False, True):
+        with pytest.raises(StoreError, match="not a database"):
+            folder.ledger(write=write)
+
+
 def test_no_study_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no study"):
         read_results(tmp_path)
