@@ -53,10 +53,10 @@ def test_many_metrics_do_not_flag_a_harmless_change_more_often_than_alpha() -> N
     """18 metrics that share some of their noise; margins so small that only the test decides."""
     draw = np.random.default_rng(2)
     flagged = 0
-    for _ in range(300):
+    for _ in range(150):
         common = draw.normal(0, 1, (1, 30))
         gaps = np.sqrt(0.4) * common + np.sqrt(0.6) * draw.normal(0, 1, (18, 30))
         found = judge(gaps, [1e-9] * 18, ["gate"] * 18, alpha=0.05, minimum_videos=10)
         flagged += any(answer.verdict == "regressed" for answer in found)
-    assert flagged / 300 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
-    assert flagged / 300 < 0.35  # what 18 uncorrected tests would do
+    assert flagged / 150 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    assert flagged / 150 < 0.35  # what 18 uncorrected tests would do
