@@ -70,7 +70,7 @@ def rank(
 
         keepframe study rank votes.csv --anchor mean-frame --format latex
     """
-    from reports.study import print_study, render_study
+    from reports.study_formats import print_study, render_study
     from reports.study_html import write_study
     from reports.study_kept import keep
 

@@ -1,29 +1,22 @@
-"""A human study as tables: on the terminal, in Markdown, LaTeX, CSV and JSON.
+"""What a human study says, as tables and sentences, before any format.
 
 The tables are made once, as grids, and every format draws those, so they cannot disagree. Votes of programs are named
 as such in the title of every table: a table that is cut out of its page still says it.
 """
 
-import csv
 import dataclasses
-import io
 import itertools
-import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError, did_you_mean
 from bench.stats import CONFIDENCE, Interval
-from reports.formats import latex_table, markdown_table, print_grids
-from reports.grids import MISSING, Entry, Grid, plus_minus, printable, probability
+from reports.grids import MISSING, Entry, Grid, plus_minus, probability
 from suites.preference.findings import Findings, LeftOut, Other, Outlook
 from suites.preference.ranking import Place, Ranking
 from suites.preference.rates import Rate
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
-SCHEMA = "keepframe.study/1"
 SIMULATED = "simulated raters, no people"
 LOW_ALPHA = 0.4  # below it, raters often choose differently: said beside the number
 MODELS = {
@@ -41,21 +34,6 @@ _READINGS = {
     "without the flagged raters": "– flagged",
 }
 _ENDS = {"": "", "above": "no upper end", "below": "no lower end", "both": "no end"}
-
-
-def render_study(found: Findings, form: str) -> str:
-    """The study as "markdown", "csv", "latex" or "json". The terminal has `print_study`.
-
-    Raises `UsageError` for another form.
-    """
-    if form not in FORMATS:
-        raise UsageError(f"There is no format {form!r}.", did_you_mean(form, FORMATS))
-    return FORMATS[form](found)
-
-
-def print_study(found: Findings, console: "Console | None" = None) -> None:
-    """Draw the tables on a terminal (or on this console)."""
-    print_grids(study_grids(found), console)
 
 
 def study_grids(found: Findings) -> tuple[Grid, ...]:
@@ -266,57 +244,3 @@ def _metrics(found: Findings) -> Grid:
         f"{len(found.overall.places)} systems as people do.",
     )
     return Grid("Do metrics see what people see?", columns, tuple(rows), notes=notes)
-
-
-def to_markdown(found: Findings) -> str:
-    """GitHub-flavoured tables, one heading each."""
-    return "\n\n".join(markdown_table(grid) for grid in study_grids(found)) + "\n"
-
-
-def to_latex(found: Findings) -> str:
-    """`table` environments with booktabs rules."""
-    return "\n".join(latex_table(grid) for grid in study_grids(found))
-
-
-def to_csv(found: Findings) -> str:
-    """One row per criterion and system, all digits, empty for None."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV)
-    for ranking in found.rankings:
-        for place in ranking.places:
-            bad = place.both_bad
-            row = [ranking.criterion, place.system, place.tier, *place.ranks, place.elo]
-            row += [*(place.interval or (None, None)), len(place.beats), place.first_share, place.unbounded]
-            row += [bad.mean, *(bad.interval or (None, None)), place.votes, ranking.raters, ranking.prompts]
-            writer.writerow([_field(value) for value in (*row, ranking.model, found.simulated, found.head)])
-    return out.getvalue()
-
-
-_CSV = (
-    *("criterion", "system", "tier", "rank_best", "rank_worst", "elo", "low", "high", "beats", "first_share"),
-    *("unbounded", "both_bad", "both_bad_low", "both_bad_high", "votes", "raters", "prompts", "model"),
-    *("simulated", "ledger_head"),
-)
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        text = printable(value)
-        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text  # no formula for a spreadsheet
-    return repr(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def to_json(found: Findings) -> str:
-    """One line. `schema` changes when a field changes its meaning or goes away."""
-    return json.dumps({"schema": SCHEMA} | dataclasses.asdict(found), allow_nan=False, ensure_ascii=False)
-
-
-FORMATS: dict[str, Callable[[Findings], str]] = {
-    "markdown": to_markdown,
-    "csv": to_csv,
-    "latex": to_latex,
-    "json": to_json,
-}

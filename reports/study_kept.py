@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.digest import digest_bytes
 from bench.errors import StoreError
 from bench.store import Store
-from reports.study import SCHEMA, to_json
+from reports.study_formats import SCHEMA, to_json
 from suites.preference.findings import Findings
 
 

@@ -11,7 +11,8 @@ from leaderboard.choice import pinned
 from reports import study_charts as charts
 from reports.grids import MISSING
 from reports.marks import Extent
-from reports.study import beside, how_ranked, percent, places_open, points, readings, render_study, turns
+from reports.study import beside, how_ranked, percent, places_open, points, readings, turns
+from reports.study_formats import render_study
 from reports.study_html import headline, page
 from suites.preference.findings import Findings
 

@@ -17,7 +17,8 @@ from unit.store_factory import synthetic_store
 from bench.cli import app
 from bench.errors import KeepframeError, UsageError
 from bench.store import Store
-from reports.study import how_ranked, render_study, study_grids
+from reports.study import how_ranked, study_grids
+from reports.study_formats import render_study
 from reports.study_html import headline, write_study
 from reports.study_metrics import stored_scores
 from suites.preference.findings import Findings, Reading, findings
