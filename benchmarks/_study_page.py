@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SECONDS, FPS, SIZE = 20, 24, (360, 640)
+SECONDS, FPS, SIZE = 12, 24, (360, 640)
 LINK = {"offline": False, "latency": 40, "downloadThroughput": 4e6 / 8, "uploadThroughput": 1e6 / 8}
 
 # each painted frame, while both play: where B is less where A is, in milliseconds
