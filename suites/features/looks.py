@@ -32,7 +32,7 @@ class Looks:
         return every(clip)
 
     def begin(self, clip: Clip) -> "_Looks":
-        return _Looks()
+        return _Looks(clip.frames)
 
 
 FIGURES = ("brightness", "contrast", "colourfulness", "sharpness")
@@ -58,16 +58,20 @@ def figures(frame: np.ndarray) -> Float64[np.ndarray, "4"]:
 
 
 class _Looks:
-    def __init__(self) -> None:
-        self._figures: list[np.ndarray] = []
-        self._histograms: list[np.ndarray] = []
+    """The rows are laid out before the first frame: small arrays kept one by one would pin the large ones freed
+    between them, and memory would grow with the clip."""
+
+    def __init__(self, frames: int) -> None:
+        self._done = 0
+        self._figures = np.empty((frames, len(FIGURES)), np.float64)
+        self._histograms = np.empty((frames, BINS**3), np.float32)
 
     def write(self, frames: Frames) -> None:
         for frame in frames:
-            self._figures.append(figures(frame))
+            self._figures[self._done] = figures(frame)
             counts = cv2.calcHist([frame], [0, 1, 2], None, [BINS] * 3, [0, 256] * 3)
-            self._histograms.append((counts / counts.sum(dtype=np.float64)).astype(np.float32).ravel())
+            self._histograms[self._done] = (counts / counts.sum(dtype=np.float64)).ravel()
+            self._done += 1
 
     def finish(self) -> Arrays:
-        table = np.array(self._figures).reshape(-1, len(FIGURES))
-        return {name: table[:, k] for k, name in enumerate(FIGURES)} | {"histogram": np.array(self._histograms)}
+        return {name: self._figures[:, k] for k, name in enumerate(FIGURES)} | {"histogram": self._histograms}
