@@ -43,20 +43,20 @@ VERBS = {
 }
 
 
-def app() -> "App":
-    """The cyclopts application."""
+def app(asked: str = "") -> "App":
+    """The cyclopts application. The verb that was `asked` for explains itself: its help is its docstring."""
     from cyclopts import App
 
     application = App(name="keepframe", help=HELP, version=__version__)
     for verb, (target, help_text) in VERBS.items():
-        application.command(target, name=verb, help=help_text)
+        application.command(target, name=verb, help=None if verb == asked else help_text)
     return application
 
 
 def main() -> None:
     """Run the command line and exit with the verb's code."""
     try:
-        application = app()
+        application = app(*sys.argv[1:2])
         code = application(sys.argv[1:], result_action="return_value")
     except KeepframeError as error:
         print(f"keepframe: {error}", file=sys.stderr)

@@ -12,8 +12,15 @@ from typing import Any
 
 from rich.console import Console
 
-STAGES = {"render": "drawing footage", "probe": "reading footage", "measure": "measuring", "generate": "generating"}
-STAGES |= {"decode": "decoding", "encode": "encoding latents", "train": "training"}
+STAGES = {
+    "render": "drawing footage",
+    "probe": "reading footage",
+    "measure": "measuring",
+    "generate": "generating",
+    "decode": "decoding",
+    "encode": "encoding latents",
+    "train": "training",
+}
 LOG_EVERY_S = 10.0
 
 out = Console()

@@ -30,7 +30,7 @@ def write_card(path: Path, about: About, learned: Collection) -> None:
         ("recipe", f"`{json.dumps(training['recipe'])}`"),
         (
             "time and hardware",
-            f"{training['seconds'] / 60:.0f} min on {training['hardware']}, {training['threads']} thread(s)",
+            f"{training['seconds'] / 60:.0f} min on {training['hardware']}, {training['processes']} process(es)",
         ),
         (
             "footage",

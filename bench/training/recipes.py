@@ -4,6 +4,7 @@
 where an earlier one stopped, and writes a checkpoint with its model card when the last step is done.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import About, digest
 from bench.checkpoints.files import fill, load, require, save
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+from bench.memories.history_high import HighBranch
 from bench.provenance import environment
 from bench.training import vae as vae_recipe
 from bench.training.backbone import BackboneLearner
@@ -43,9 +45,9 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=2400, batch=16, learning_rate=1e-3, ema=0.998, save_every=100, validate_every=600),
-    "stage1": Recipe(steps=1000, batch=16, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=500),
-    "stage2": Recipe(steps=300, batch=8, learning_rate=5e-4, ema=0.99, warmup=30, save_every=100, validate_every=150),
+    "dit": Recipe(steps=560, batch=16, learning_rate=1.5e-3, warmup=50, ema=0.99, save_every=70, validate_every=280),
+    "stage1": Recipe(steps=240, batch=16, learning_rate=1.5e-3, warmup=20, ema=0.98, save_every=60, validate_every=120),
+    "stage2": Recipe(steps=90, batch=8, learning_rate=1e-3, warmup=15, ema=0.96, save_every=30, validate_every=90),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
 
@@ -84,7 +86,7 @@ class Memory:
 
     rate: str = "4x4x2"
     variant: Variant = Variant.PROPOSED
-    undeclared: float = 0.5  # stage one: how often the encoder is not told what will be asked
+    undeclared: float = 0.75  # stage one: how often the encoder is not told what will be asked
     window: int = 0  # stage two: latent frames before the section that the DiT sees as they are
     without_stage_one: bool = False
     frozen: bool = False  # stage two: the encoder stays as stage one left it
@@ -266,6 +268,11 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
     encoder = HistoryEncoder(place.shapes, rate, memory.variant)
     if isinstance(encoder.high, LargePatchifier):
         encoder.high.start_from(dit.first_layer)
+    elif isinstance(encoder.high, HighBranch) and encoder.reads_low:
+        # begin as the small video alone, which the DiT can read already, and learn what to add to it
+        nn.init.zeros_(encoder.high.project.conv.weight)
+        assert encoder.high.project.conv.bias is not None
+        nn.init.zeros_(encoder.high.project.conv.bias)
     return encoder
 
 
@@ -314,6 +321,7 @@ def _write(
         "steps": ended.step,
         "seconds": round(ended.seconds),
         "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{facts['processor']}, CPU",
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),  # each of them with the recipe's batch
         "threads": torch.get_num_threads(),
         "videos": len(learned.videos),
         "video_seconds": round(sum(video.frames for video in learned.videos) / place.fps),

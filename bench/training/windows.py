@@ -29,7 +29,7 @@ class Plan:
     batch: int
     rates: tuple[Rate, ...]
     shortest: int = 4
-    longest: int = 20  # of crops; whole pictures come with histories of up to twice that
+    longest: int = 12  # of crops; whole pictures come with histories of up to twice that
     after: int = 0  # frames after the history that are to be generated; 0 asks for frames of the history
     crop: tuple[int, int] = (8, 12)
     whole: float = 0.1  # how often the whole picture is taken

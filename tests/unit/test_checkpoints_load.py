@@ -80,8 +80,9 @@ def test_the_facts_of_the_video_come_with_the_vae(folder: Path) -> None:
     latents = latent.encode(latent.to_pixels(frames))
     raw = latent.vae.encode(latent.to_pixels(frames)).mean
     for channel in range(3):
-        torch.testing.assert_close(latents[:, channel], (raw[:, channel] - 0.1 * channel) / (1 + 0.1 * channel))
-    torch.testing.assert_close(latent.decode(latents), latent.vae.decode(raw), rtol=0, atol=1e-4)
+        normal = (raw[:, channel] - 0.1 * channel) / (1 + 0.1 * channel)
+        torch.testing.assert_close(latents[:, channel], normal, rtol=0, atol=0.05)  # bfloat16
+    torch.testing.assert_close(latent.decode(latents), latent.vae.decode(raw), rtol=0, atol=0.05)
 
 
 def test_what_does_not_belong_together_is_said(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,215 @@
+"""Training on drawn clips, small enough for a test: what is learned, what is resumed, what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.backbones.config import shapes
+from bench.backbones.rate import Rate
+from bench.backbones.vae import VideoVAE
+from bench.checkpoints.about import read_about
+from bench.checkpoints.files import load
+from bench.errors import KeepframeError, UsageError
+from bench.memories.history import Variant
+from bench.training import recipes
+from bench.training.continuation import SECTION
+from bench.training.frame_query import masked
+from bench.training.latents import nearest
+from bench.training.loop import NotFiniteError, Recipe, train
+from bench.training.recipes import Memory, Workplace, train_dit, train_stage_one, train_stage_two, train_vae
+from bench.training.vae import Crops, start_linear, to_tensor
+from bench.training.windows import Plan, Windows
+from bench.types import Prompt, Size
+from bench.video.procedural import write_set
+
+SMALL = Recipe(steps=2, batch=2, learning_rate=1e-3, warmup=1, precision="no", save_every=1, validate_every=2)
+
+
+class Line(nn.Module):
+    """Learns y = 3 x from noisy numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batch["x"] + 0.1 * torch.randn(batch["x"].shape)
+        return ((self.weight * x - 3 * batch["x"]) ** 2).mean(), {}
+
+
+class Numbers(torch.utils.data.Dataset[dict[str, Tensor]]):
+    def __init__(self, poison_at: int = -1) -> None:
+        self.poison_at = poison_at
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        x = torch.randn(4, generator=torch.Generator().manual_seed(index))
+        return {"x": x * float("nan") if index == self.poison_at else x}
+
+
+def silent(step: int, steps: int, what: str) -> None:
+    del step, steps, what
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
+
+
+def test_a_killed_training_goes_on_to_the_same_losses(tmp_path: Path) -> None:
+    recipe = Recipe(steps=12, batch=1, learning_rate=0.1, warmup=2, precision="no", save_every=5, validate_every=100)
+
+    def run(folder: Path, kill_at: int | None = None) -> Line:
+        line = Line()
+
+        def report(step: int, steps: int, what: str) -> None:
+            if step == kill_at:
+                raise KeyboardInterrupt
+
+        train(line, Numbers(), lambda model: {}, recipe, folder, report)
+        return line
+
+    whole = run(tmp_path / "whole")
+    for kill_at in (3, 8, 11):  # before the first checkpoint, between two, after the second
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "cut", kill_at)
+    resumed = run(tmp_path / "cut")
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert [step for step, _ in losses(tmp_path / "whole")] == list(range(1, 13))
+    assert torch.equal(resumed.weight, whole.weight)
+
+
+def test_a_session_stops_in_time_and_the_next_goes_on(tmp_path: Path) -> None:
+    recipe = Recipe(steps=3, batch=1, learning_rate=0.1, precision="no", minutes=0.0)
+    steps = [train(Line(), Numbers(), lambda model: {}, recipe, tmp_path, silent).step for _ in range(3)]
+    assert steps == [1, 2, 3]
+
+
+def test_a_loss_that_is_no_number_ends_it_and_nothing_is_saved_after(tmp_path: Path) -> None:
+    recipe = Recipe(steps=9, batch=1, learning_rate=0.1, precision="no", save_every=3)
+    with pytest.raises(NotFiniteError, match="loss is nan at step 4"):
+        train(Line(), Numbers(poison_at=4), lambda model: {}, recipe, tmp_path, silent)
+    assert {json.loads(path.read_text())["step"] for path in tmp_path.glob("state-*/done.json")} == {3}
+
+
+def test_another_recipe_does_not_go_on_with_this_one(tmp_path: Path) -> None:
+    recipe = Recipe(steps=1, batch=1, learning_rate=0.1, precision="no")
+    train(Line(), Numbers(), lambda model: {}, recipe, tmp_path, silent)
+    with pytest.raises(UsageError, match=r"learning_rate 0\.1 -> 0\.2"):
+        train(Line(), Numbers(), lambda model: {}, replace(recipe, learning_rate=0.2), tmp_path, silent)
+
+
+def test_the_nearest_prompt_in_time() -> None:
+    board = (Prompt(0.0, "a"), Prompt(4.0, "b"))
+    assert [nearest(board, at_s) for at_s in (0.0, 1.9, 2.0, 2.1, 9.0)] == ["a", "a", "a", "b", "b"]
+    assert nearest((), 1.0) == ""
+
+
+def test_the_mask_leaves_the_asked_frames_and_hides_all_others() -> None:
+    latents, low = torch.ones(2, 16, 6, 4, 4), torch.ones(2, 16, 3, 2, 2)
+    shown, small = masked(latents, low, 3, 4, per_block=2)
+    changed = [bool((shown[:, :, frame] != 1).all()) for frame in range(6)]
+    assert changed == [True, True, True, False, True, True]
+    assert [bool((small[:, :, block] != 1).all()) for block in range(3)] == [True, False, True]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """Two drawn clips of four seconds, at a size that has one block of 4x4 tokens."""
+    folder = tmp_path_factory.mktemp("training")
+    write_set(folder / "clips", kinds=("slow-pan",), seeds=range(2), size=Size(128, 128), fps=8, seconds=4.0)
+    return Workplace((folder / "clips",), folder / "work", folder / "weights", lambda *_: None, size=Size(64, 64))
+
+
+def test_the_vae_starts_as_the_best_linear_codec(place: Workplace) -> None:
+    crops = Crops(place.videos(), 4, 0)
+    vae = VideoVAE(shapes("nano"))
+    start_linear(vae, crops, batches=4)
+    frames = crops[0]["frames"]
+    with torch.no_grad():
+        error = (vae.decode(vae.encode(frames).mean) - frames).square().mean()
+    blocks = (
+        frames[:, :, 1:]
+        .unfold(2, 4, 4)
+        .unfold(3, 8, 8)
+        .unfold(4, 8, 8)
+        .permute(0, 2, 3, 4, 1, 5, 6, 7)
+        .reshape(-1, 768)
+    )
+    flat = (blocks - blocks.mean(0)).square().mean()
+    assert error < 0.2 * flat  # sixteen numbers of 768 hold most of it
+
+
+def test_the_whole_chain_trains_and_its_checkpoints_know_their_parents(place: Workplace) -> None:
+    vae = train_vae(place, SMALL)
+    dit = train_dit(place, SMALL)
+    one = train_stage_one(place, SMALL, Memory("2x2x2"))
+    two = train_stage_two(place, SMALL, Memory("2x2x2"))
+    frozen = train_stage_two(place, SMALL, Memory("2x2x2", frozen=True))
+    assert all(ended.done for ended in (vae, dit, one, two, frozen))
+    names = {path.stem for path in place.weights.glob("*.safetensors")}
+    assert names == {"vae", "dit", "history-2x2x2", "history-2x2x2-ar", "history-2x2x2-ar-frozen"}
+    assert all((place.weights / f"{name}.md").is_file() for name in names)
+    about = read_about(place.weights / "history-2x2x2-ar.safetensors")
+    assert set(about.parents) == {"vae", "dit", "stage-one"}
+    assert (about.args["rate"], about.args["stage"]) == ("2x2x2", 2)
+    before, _ = load(place.weights / "history-2x2x2.safetensors")
+    free, _ = load(place.weights / "history-2x2x2-ar.safetensors")
+    kept, _ = load(place.weights / "history-2x2x2-ar-frozen.safetensors")
+    encoder = [name for name in before if name.startswith("encoder.")]
+    assert all(torch.equal(before[name], kept[name]) for name in encoder)
+    assert any(not torch.equal(before[name], free[name]) for name in encoder)
+
+
+def test_weights_of_another_training_are_refused(place: Workplace, tmp_path: Path) -> None:
+    for name in ("vae", "dit"):
+        (tmp_path / f"{name}.safetensors").write_bytes((place.weights / f"{name}.safetensors").read_bytes())
+    other = replace(place, weights=tmp_path, work=tmp_path / "work")
+    train_vae(other, replace(SMALL, seed=5))
+    with pytest.raises(KeepframeError, match="other weights"):
+        train_stage_one(other, SMALL, Memory("2x2x2"))
+
+
+@pytest.mark.parametrize("rate", ["2x2x1", "4x4x2"])
+def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(place: Workplace, rate: str) -> None:
+    *_, learned, _ = recipes._encoded(place, (Rate.parse(rate),))
+    windows = Windows(learned.segments, Plan(2, (Rate.parse(rate),), crop=(4, 4), whole=0.0))
+    for index in range(6):
+        batch = windows[index]
+        assert all(torch.equal(batch[name], windows[index][name]) for name in batch)
+        height, width, time = batch["rate"].tolist()
+        rows, columns = batch["latents"].shape[3:]
+        assert tuple(batch["low"].shape[2:]) == (batch["latents"].shape[2] // time, rows // height, columns // width)
+        first, end = batch["query"].tolist()
+        assert 0 <= first < end <= batch["latents"].shape[2]
+
+
+def test_windows_of_stage_two_ask_for_the_section_after(place: Workplace) -> None:
+    *_, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+    batch = Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), after=SECTION, whole=1.0))[0]
+    first, end = batch["query"].tolist()
+    assert (end - first, batch["latents"].shape[2]) == (SECTION, end)
+    assert batch["low"].shape[2] * 2 == first
+
+
+def test_videos_too_short_for_a_section_are_refused(place: Workplace) -> None:
+    *_, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+    with pytest.raises(UsageError, match="as long as 24 latent frames"):
+        Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), shortest=20, after=SECTION))
+
+
+def test_frames_to_numbers_and_range() -> None:
+    import numpy as np
+
+    frames = np.array([[[[0, 127, 255]]]], np.uint8)
+    assert torch.allclose(to_tensor(frames)[:, 0, 0, 0], torch.tensor([-1.0, -1 / 255, 1.0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", [Variant.ONLY_LOW, Variant.WITHOUT_LOW, Variant.LARGE_PATCHIFIER])
+def test_every_ablation_trains(place: Workplace, variant: Variant) -> None:
+    ended = train_stage_one(place, SMALL, Memory("2x2x2", variant))
+    assert ended.done
+    assert (place.weights / f"history-2x2x2-{variant.value}.safetensors").is_file()
