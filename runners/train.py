@@ -1,12 +1,13 @@
 """`keepframe train`: one command per model, which goes on from where it stopped when it is run again."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bench.errors import UsageError
+from bench.errors import UnavailableError, UsageError
 from runners.console import err, last_line, out, progress
 
 Model = Literal["vae", "dit", "stage1", "stage2"]
@@ -40,6 +41,9 @@ def train(
 
     Example: keepframe train stage1 --footage videos --rate 2x2x1 --set minutes=9
     """
+    for name in ("torch", "accelerate", "tensorboard"):
+        if importlib.util.find_spec(name) is None:
+            raise UnavailableError(f"Training needs {name}, which is not installed.", "pip install 'keepframe[train]'")
     from bench.memories.history import Variant as Variants
     from bench.training.recipes import (
         RECIPES,

@@ -17,7 +17,7 @@ from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
 from bench.training.flow import flow_loss
 
-FROM_TEXT, FROM_FRAMES = 0.15, 0.15
+FROM_TEXT, FROM_FRAMES = 0.1, 0.1
 
 
 class BackboneLearner(nn.Module):

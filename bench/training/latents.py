@@ -16,33 +16,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bench.backbones.causal import Stream
 from bench.backbones.rate import Rate
 from bench.backbones.vae import VideoVAE
+from bench.checkpoints.latents import LatentSpace
+from bench.generation.prompts import nearest
 from bench.memories.history_low import low_video
 from bench.training.vae import to_tensor
 from bench.training.video import Collection, Progress, Video
-from bench.types import Prompt
 
 SEGMENT_S = 20
 CHUNK = 32  # frames that go through the VAE at a time
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What makes latents zero on average and one in spread: a mean per channel, one spread for all.
-
-    One spread, because channels that carry much of the picture should weigh much in what is learned on latents.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def normalise(
-        self, latents: Float[Tensor, "batch channel time height width"]
-    ) -> Float[Tensor, "batch channel time height width"]:
-        """Raw latents of the VAE to what the DiT sees."""
-        mean, std = (torch.tensor(row).view(1, -1, 1, 1, 1) for row in (self.mean, self.std))
-        return (latents - mean) / std
 
 
 @dataclass(frozen=True)
@@ -69,11 +53,6 @@ class Segment:
         return nearest(self.video.prompts, at_s)
 
 
-def nearest(prompts: Sequence[Prompt], at_s: float) -> str:
-    """The text of the prompt nearest to a moment; the earlier of two. No prompt: an empty text."""
-    return min(prompts, key=lambda prompt: abs(prompt.at_s - at_s)).text if prompts else ""
-
-
 def _part(path: Path, first: int, count: int) -> Tensor:
     with safe_open(path, framework="pt") as file:
         part: Tensor = file.get_slice("latents")[:, first : first + count]
@@ -81,28 +60,27 @@ def _part(path: Path, first: int, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def statistics(vae: VideoVAE, videos: Collection, frames: int = 33, most: int = 40) -> Statistics:
-    """Measured on the beginnings of the videos."""
+def statistics(vae: VideoVAE, videos: Collection, frames: int = 33, most: int = 40) -> tuple[list[float], list[float]]:
+    """What makes latents zero on average and one in spread: a mean per channel, one spread for all, as lists.
+
+    One spread, because channels that carry much of the picture should weigh much in what is learned on latents.
+    Measured on the beginnings of the videos.
+    """
     total = torch.zeros(vae.shapes.latent_channels, dtype=torch.float64)
     squares, count = total.clone(), 0
+    device = next(vae.parameters()).device
     for video in videos.videos[:most]:
-        latents = vae.encode(to_tensor(video.read(0, frames))[None]).mean.double()
+        latents = vae.encode(to_tensor(video.read(0, frames))[None].to(device)).mean.double().cpu()
         total += latents.sum((0, 2, 3, 4))
         squares += (latents**2).sum((0, 2, 3, 4))
         count += latents[0, 0].numel()
     mean = total / count
     spread = (squares / count - mean**2).mean().sqrt()
-    return Statistics(tuple(mean.tolist()), (float(spread),) * len(mean))
+    return mean.tolist(), [float(spread)] * len(mean)
 
 
-@torch.no_grad()
 def encode_all(
-    vae: VideoVAE,
-    scale: Statistics,
-    videos: Collection,
-    folder: Path,
-    rates: Sequence[Rate],
-    progress: Progress | None = None,
+    space: LatentSpace, videos: Collection, folder: Path, rates: Sequence[Rate], progress: Progress | None = None
 ) -> list[Segment]:
     """Every segment of `videos`, encoded unless it is there; those shorter than two seconds are left out."""
     length = SEGMENT_S * videos.fps + 1
@@ -119,12 +97,12 @@ def encode_all(
         wanted = {"high": None} | {f"low-{rate}": rate for rate in rates}
         missing = {name: rate for name, rate in wanted.items() if not (place / f"{name}.safetensors").exists()}
         if missing:
-            frames = to_tensor(video.read(start, length))[None]
+            frames = space.to_pixels(video.read(start, length))
             for name, rate in missing.items():
-                shown = frames if rate is None else low_video(frames, 0, vae.shapes, rate)
-                _save(scale.normalise(_encode(vae, shown))[0], place / f"{name}.safetensors")
-        count = vae.shapes.latent_frames(min(length, video.frames - start))
-        per_s = videos.fps / vae.shapes.vae_stride[0]
+                shown = frames if rate is None else low_video(frames, 0, space.shapes, rate)
+                _save(_encode(space, shown)[0], place / f"{name}.safetensors")
+        count = space.shapes.latent_frames(min(length, video.frames - start))
+        per_s = videos.fps / space.shapes.vae_stride[0]
         segments.append(Segment(video, start / videos.fps, place, count, per_s))
         if progress:
             progress(done, len(starts), video.name)
@@ -132,15 +110,13 @@ def encode_all(
 
 
 def _encode(
-    vae: VideoVAE, frames: Float[Tensor, "1 3 time height width"]
+    space: LatentSpace, frames: Float[Tensor, "1 3 time height width"]
 ) -> Float[Tensor, "1 channel time2 height2 width2"]:
-    stream: dict = {}
-    with torch.autocast(frames.device.type, torch.bfloat16):  # three times as fast on a CPU
-        parts = [vae.encode(chunk, stream).mean.float() for chunk in torch.split(frames, CHUNK, dim=2)]
-    return torch.cat(parts, dim=2)
+    stream: Stream = {}
+    return torch.cat([space.encode(chunk, stream) for chunk in torch.split(frames, CHUNK, dim=2)], dim=2)
 
 
 def _save(latents: Float[Tensor, "channel time height width"], path: Path) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
-    save_file({"latents": latents.half().contiguous()}, part)
+    save_file({"latents": latents.half().cpu().contiguous()}, part)
     part.replace(path)

@@ -21,6 +21,8 @@ from bench.backbones.text import TextEncoder
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import About, digest
 from bench.checkpoints.files import fill, load, require, save
+from bench.checkpoints.latents import LatentSpace
+from bench.checkpoints.load import space as space_of
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.memories.history_high import HighBranch
 from bench.provenance import environment
@@ -29,7 +31,7 @@ from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
 from bench.training.frame_query import FrameQueryLearner
-from bench.training.latents import Segment, Statistics, encode_all, statistics
+from bench.training.latents import Segment, encode_all, statistics
 from bench.training.loop import Recipe, Trained, train
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
@@ -45,7 +47,7 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=560, batch=16, learning_rate=1.5e-3, warmup=50, ema=0.99, save_every=70, validate_every=280),
+    "dit": Recipe(steps=1400, batch=16, learning_rate=1.5e-3, warmup=50, ema=0.99, save_every=70, validate_every=280),
     "stage1": Recipe(steps=240, batch=16, learning_rate=1.5e-3, warmup=20, ema=0.98, save_every=60, validate_every=120),
     "stage2": Recipe(steps=90, batch=8, learning_rate=1e-3, warmup=15, ema=0.96, save_every=30, validate_every=90),
 }
@@ -121,10 +123,10 @@ def train_vae(place: Workplace, recipe: Recipe) -> Trained:
     ended = train(learner, crops, validate, recipe, place.work / "vae", _training(place))
     if ended.writes:
         vae.eval()
-        scale = statistics(vae, learned)
+        mean, std = statistics(vae, learned)
         args = {
-            "latent_mean": list(scale.mean),
-            "latent_std": list(scale.std),
+            "latent_mean": mean,
+            "latent_std": std,
             "fps": place.fps,
             "width": place.size.width,
             "height": place.size.height,
@@ -145,7 +147,7 @@ def train_vae(place: Workplace, recipe: Recipe) -> Trained:
 def train_dit(place: Workplace, recipe: Recipe) -> Trained:
     """The DiT with its text encoder, on the latents of the VAE."""
     rates = tuple(Rate.parse(rate) for rate in RATES)
-    vae, scale, learned, kept = _encoded(place, rates)
+    space, learned, kept = _encoded(place, rates)
     torch.manual_seed(recipe.seed)
     learner = BackboneLearner(place.shapes)
     batches = Windows(learned.segments, Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed))
@@ -154,7 +156,7 @@ def train_dit(place: Workplace, recipe: Recipe) -> Trained:
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, BackboneLearner)
         return {
-            f"small_{rate}_psnr": recall_psnr(model.dit, model.text, encoder, vae, scale, kept.segments)
+            f"small_{rate}_psnr": recall_psnr(model.dit, model.text, encoder, space, kept.segments)
             for rate, encoder in small.items()
         }
 
@@ -168,7 +170,7 @@ def train_dit(place: Workplace, recipe: Recipe) -> Trained:
 def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
     """Frame query: φ and a LoRA of the DiT."""
     rate = Rate.parse(memory.rate)
-    vae, scale, learned, kept = _encoded(place, (rate,))
+    space, learned, kept = _encoded(place, (rate,))
     dit, text, parents = _backbone(place)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
@@ -178,7 +180,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, FrameQueryLearner)
-        return {"recall_psnr": recall_psnr(model.dit, model.text, model.encoder, vae, scale, kept.segments)}
+        return {"recall_psnr": recall_psnr(model.dit, model.text, model.encoder, space, kept.segments)}
 
     name = memory.stage_one_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
@@ -191,7 +193,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
     """AR finetune: a fresh LoRA over stage one's, on the next section."""
     rate = Rate.parse(memory.rate)
-    _, _, learned, kept = _encoded(place, (rate,))
+    _, learned, kept = _encoded(place, (rate,))
     dit, text, parents = _backbone(place)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
@@ -213,7 +215,9 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 
     def validate(model: nn.Module) -> dict[str, float]:
         torch.manual_seed(0)
-        losses = [float(model(held_back[index])[0]) for index in range(4)]
+        device = next(model.parameters()).device
+        batches_ = [{name: part.to(device) for name, part in held_back[index].items()} for index in range(4)]
+        losses = [float(model(batch)[0]) for batch in batches_]
         return {"loss": sum(losses) / len(losses)}
 
     name = memory.stage_two_name
@@ -230,26 +234,19 @@ class _Latents:
     segments: list[Segment]
 
 
-def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[VideoVAE, Statistics, _Latents, _Latents]:
+def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[LatentSpace, _Latents, _Latents]:
     """The VAE, and the latents of what is learned from and of what is held back."""
-    path = place.weights / "vae.safetensors"
-    tensors, about = load(path)
-    require(about, path, kind="vae", shapes=place.shapes, parents={})
-    vae = VideoVAE(place.shapes)
-    fill(vae, tensors, "", path)
-    vae.eval().requires_grad_(False)
-    scale = Statistics(tuple(about.args["latent_mean"]), tuple(about.args["latent_std"]))
-    folder = place.work / "latents" / digest(path)[:16]
+    latent = space_of(place.weights, "cuda" if torch.cuda.is_available() else "cpu")
+    folder = place.work / "latents" / latent.digest[:16]
 
     def tell(done: int, total: int, what: str) -> None:
         place.report("encode", done, total, what)
 
     learned, kept = place.videos().split()
     return (
-        vae,
-        scale,
-        _Latents(learned, encode_all(vae, scale, learned, folder, rates, tell)),
-        _Latents(kept, encode_all(vae, scale, kept, folder, rates, tell)),
+        latent,
+        _Latents(learned, encode_all(latent, learned, folder, rates, tell)),
+        _Latents(kept, encode_all(latent, kept, folder, rates, tell)),
     )
 
 

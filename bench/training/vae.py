@@ -109,7 +109,7 @@ def round_trip_psnr(vae: VideoVAE, videos: list[Video], frames: int = 33) -> flo
     """Mean PSNR (dB, RGB, 8 bit) over videos of the first `frames` frames, encoded and decoded whole."""
     scores = []
     for video in videos:
-        shown = to_tensor(video.read(0, frames))[None]
+        shown = to_tensor(video.read(0, frames))[None].to(next(vae.parameters()).device)
         back = vae.decode(vae.encode(shown).mean)[:, :, : shown.shape[2]].clamp(-1, 1)
         back, true = (back + 1).mul(127.5).round(), (shown[:, :, : back.shape[2]] + 1).mul(127.5).round()
         error = ((back - true) ** 2).mean((0, 1, 3, 4))

@@ -18,12 +18,11 @@ from bench.memories.history import Variant
 from bench.training import recipes
 from bench.training.continuation import SECTION
 from bench.training.frame_query import masked
-from bench.training.latents import nearest
 from bench.training.loop import NotFiniteError, Recipe, train
 from bench.training.recipes import Memory, Workplace, train_dit, train_stage_one, train_stage_two, train_vae
 from bench.training.vae import Crops, start_linear, to_tensor
 from bench.training.windows import Plan, Windows
-from bench.types import Prompt, Size
+from bench.types import Size
 from bench.video.procedural import write_set
 
 SMALL = Recipe(steps=2, batch=2, learning_rate=1e-3, warmup=1, precision="no", save_every=1, validate_every=2)
@@ -102,12 +101,6 @@ def test_another_recipe_does_not_go_on_with_this_one(tmp_path: Path) -> None:
         train(Line(), Numbers(), lambda model: {}, replace(recipe, learning_rate=0.2), tmp_path, silent)
 
 
-def test_the_nearest_prompt_in_time() -> None:
-    board = (Prompt(0.0, "a"), Prompt(4.0, "b"))
-    assert [nearest(board, at_s) for at_s in (0.0, 1.9, 2.0, 2.1, 9.0)] == ["a", "a", "a", "b", "b"]
-    assert nearest((), 1.0) == ""
-
-
 def test_the_mask_leaves_the_asked_frames_and_hides_all_others() -> None:
     latents, low = torch.ones(2, 16, 6, 4, 4), torch.ones(2, 16, 3, 2, 2)
     shown, small = masked(latents, low, 3, 4, per_block=2)
@@ -175,7 +168,7 @@ def test_weights_of_another_training_are_refused(place: Workplace, tmp_path: Pat
 
 @pytest.mark.parametrize("rate", ["2x2x1", "4x4x2"])
 def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(place: Workplace, rate: str) -> None:
-    *_, learned, _ = recipes._encoded(place, (Rate.parse(rate),))
+    _, learned, _ = recipes._encoded(place, (Rate.parse(rate),))
     windows = Windows(learned.segments, Plan(2, (Rate.parse(rate),), crop=(4, 4), whole=0.0))
     for index in range(6):
         batch = windows[index]
@@ -188,7 +181,7 @@ def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(plac
 
 
 def test_windows_of_stage_two_ask_for_the_section_after(place: Workplace) -> None:
-    *_, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+    _, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
     batch = Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), after=SECTION, whole=1.0))[0]
     first, end = batch["query"].tolist()
     assert (end - first, batch["latents"].shape[2]) == (SECTION, end)
@@ -196,7 +189,7 @@ def test_windows_of_stage_two_ask_for_the_section_after(place: Workplace) -> Non
 
 
 def test_videos_too_short_for_a_section_are_refused(place: Workplace) -> None:
-    *_, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+    _, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
     with pytest.raises(UsageError, match="as long as 24 latent frames"):
         Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), shortest=20, after=SECTION))
 
