@@ -1,0 +1,138 @@
+"""The process that is measured: one configuration, one pass, one JSON line at the end.
+
+    python -m runners.meter_child < request.json
+
+It ends with 0 also where memory ran out: that is a result. Any other exception is a bug and shows its traceback.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from runners.meter import MemoryMeter, TimeMeter
+from suites.cost.profile import Profile
+from suites.cost.scenario import MOST_WARMING, play
+
+ENERGY_S = 2.0  # the card's counter is coarse: shorter windows say nothing
+
+
+def measure(request: dict[str, Any]) -> dict[str, Any]:
+    """The document of one pass: `time` or `memory`. Raises UnavailableError for a device that is not there."""
+    profile = Profile(**request["profile"])
+    sections, most_warming = request["sections"], request.get("most_warming", MOST_WARMING)
+    began_load = os.getloadavg()[0]
+    document: dict[str, Any] = {"pass": request["pass"], "outcome": "done", "environment": environment(profile.device)}
+    meter = TimeMeter(profile.device) if request["pass"] == "time" else MemoryMeter(profile.device)
+    energy = _Energy(profile.device)
+    try:
+        with tempfile.TemporaryDirectory(prefix="keepframe-cost-") as folder:
+            facts = play(profile, meter, Path(folder), sections=sections, most_warming=most_warming)
+        document["facts"] = asdict(facts)
+        if request["pass"] == "time":
+            from runners.meter_flops import matmul_peak
+
+            document["energy"] = energy.document()
+            document["matmul"] = asdict(matmul_peak(profile.device, profile.dtype))
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        document |= {"outcome": "out of memory", "stage": (meter.inside or ["start"])[-1], "message": _first(error)}
+    if isinstance(meter, TimeMeter):
+        document["samples"] = [asdict(one) for one in meter.samples]
+    else:
+        document["memory"] = meter.document()
+    return document | {"load": [began_load, os.getloadavg()[0]], "others": others(profile.device)}
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the host or on the card.
+
+    >>> out_of_memory(MemoryError()), out_of_memory(ValueError("no"))
+    (True, False)
+    """
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in words or "out of memory" in words)
+
+
+def environment(device: str) -> dict[str, Any]:
+    """What decides a cost beside the profile: code, machine, device, driver, numeric libraries, threads."""
+    import torch
+
+    from bench.errors import UnavailableError
+    from bench.provenance import environment as whole
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UnavailableError(
+            f"There is no GPU for {device} on this machine.", "Leave out --device: CPU figures are labelled as such."
+        )
+    here = whole()
+    kept = {name: here[name] for name in ("keepframe", "commit", "python", "platform", "processor", "cores")}
+    kept |= {"memory_bytes": here["memory_bytes"], "torch": torch.__version__, "threads": torch.get_num_threads()}
+    if device.startswith("cuda"):
+        from runners.meter_memory import Card
+
+        facts = torch.cuda.get_device_properties(device)
+        kept |= {"gpu": facts.name, "gpu_bytes": facts.total_memory, "cuda": torch.version.cuda}
+        kept |= {"driver": Card(device).driver()}
+    return kept
+
+
+def others(device: str) -> int | None:
+    """How many other processes NVML sees on the card; None where it cannot tell, or there is no card."""
+    if not device.startswith("cuda"):
+        return None
+    from runners.meter_memory import Card
+
+    card = Card(device)
+    return None if card.source != "NVML" else sum(one.pid != os.getpid() for one in card.processes())
+
+
+class _Energy:
+    """Energy from the start of this process's work on, by the card's own counter."""
+
+    def __init__(self, device: str) -> None:
+        from runners.meter_memory import Card
+
+        self._card = Card(device) if device.startswith("cuda") else None
+        self._began, self._idle = time.perf_counter(), self._card and self._card.power_mw()
+        self._counter = self._card and self._card.energy_mj()
+
+    def document(self) -> dict[str, Any]:
+        """Joules over the whole pass and seconds of it, with the power at its start; or why there are none."""
+        window_s = time.perf_counter() - self._began
+        if self._card is None:
+            return {"joules": None, "why": "no GPU"}
+        now = self._card.energy_mj()
+        if now is None or self._counter is None:
+            return {"joules": None, "why": f"no energy counter: {self._card.source}"}
+        if window_s < ENERGY_S:
+            return {"joules": None, "why": f"a window of {window_s:.1f} s; {ENERGY_S:g} s are needed"}
+        return {"joules": (now - self._counter) / 1e3, "window_s": window_s, "power_before_mw": self._idle}
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def main() -> None:
+    """Read the request, measure, print one line."""
+    from bench.errors import KeepframeError
+
+    try:
+        document = measure(json.load(sys.stdin))
+    except KeepframeError as error:
+        document = {"outcome": "refused", "what": error.what, "mend": error.mend}
+    print(json.dumps(document), flush=True)
+
+
+if __name__ == "__main__":
+    main()

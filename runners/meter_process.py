@@ -1,0 +1,79 @@
+"""A fresh process for every configuration and every pass, and what comes of it whatever happens to it.
+
+What one configuration leaves behind (caches, a grown heap, chosen algorithms) must not be found by the next. Running
+out of memory, being killed for it, or taking too long is a result with a name; other failures are errors.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import KeepframeError, UnavailableError
+from runners.meter_ballast import holding
+from suites.cost.profile import Profile
+
+MOST_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One pass over one profile. `budget_bytes` leaves so much of the card free; `code` is another checkout's root."""
+
+    profile: Profile
+    kind: Literal["time", "memory"]
+    sections: int
+    budget_bytes: int | None = None
+    code: Path | None = None
+    timeout_s: float = MOST_S
+
+
+def measure(request: Request) -> dict[str, Any]:
+    """The child's document; its `outcome` is `done`, `out of memory` or `timeout`.
+
+    Raises UnavailableError for a device that is not there, and KeepframeError for a process that crashed.
+    """
+    asked = {"profile": request.profile.as_dict(), "pass": request.kind, "sections": request.sections}
+    held = holding(request.profile.device, request.budget_bytes) if request.budget_bytes is not None else nullcontext()
+    with held:
+        document = _run(asked, request)
+    if request.budget_bytes is not None:
+        document |= {"budget_bytes": request.budget_bytes, "simulated": True}
+    return document
+
+
+def _run(asked: dict[str, Any], request: Request) -> dict[str, Any]:
+    try:
+        ended = subprocess.run(
+            # -P: a folder called `runners` where the user happens to stand is none of ours
+            [sys.executable, "-P", "-m", "runners.meter_child"],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=request.timeout_s,
+            env=_surroundings(request.code),
+        )
+    except subprocess.TimeoutExpired:
+        return {"pass": request.kind, "outcome": "timeout", "message": f"not done after {request.timeout_s:g} s"}
+    if ended.returncode == -signal.SIGKILL:
+        message = "killed by the system, which ends processes that it has no memory for"
+        return {"pass": request.kind, "outcome": "out of memory", "message": message}
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise KeepframeError(
+            f"The process that measured {request.profile.name} died (exit code {ended.returncode}): {last}",
+            "Run it again; if it dies again, report this with what it says above.",
+        )
+    document: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    if document["outcome"] == "refused":
+        raise UnavailableError(document["what"], document["mend"])
+    return document
+
+
+def _surroundings(code: Path | None) -> dict[str, str]:
+    return {**os.environ, **({} if code is None else {"PYTHONPATH": str(code.resolve())})}
