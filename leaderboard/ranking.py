@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from cyclopts import Parameter
 
 from bench.errors import UsageError
@@ -128,7 +127,7 @@ def record_of(folder: Path) -> Record:
         title=folder.resolve().name,
         votes=told.votes,
         at_s=told.received_s,
-        propensity=np.full(len(told.votes), np.nan),  # the ledger's pairs are dealt evenly
+        propensity=told.propensity,
         check_rater=told.gold_rater,
         check_right=told.gold_right,
         repeats=told.repeats,

@@ -1,6 +1,8 @@
 """Everything that `verify` looks at: the chain, the design, what votes and pairs say of each other, and the clips."""
 
+import json
 from collections.abc import Iterator
+from itertools import groupby
 
 from sqlalchemy import Connection, Text, cast, func, select
 
@@ -15,13 +17,13 @@ from leaderboard.study.serve import changed_media
 def problems(folder: StudyFolder, ledger: Ledger, known_head: str = "") -> list[str]:
     """What is wrong with a study, in words; nothing when all is well."""
     with ledger.reading() as conn:
-        found = [*chain_problems(conn, known_head), *_design(conn, ledger), *_pairs(conn)]
+        found = [*chain_problems(conn, known_head), *_design(conn, ledger), *_pairs(conn), *_dealt(conn)]
     return found + [f"clip {name} is missing or changed" for name in changed_media(ledger, folder)]
 
 
 def _design(conn: Connection, ledger: Ledger) -> Iterator[str]:
     first = conn.scalar(select(schema.event.c.body).where(schema.event.c.seq == 1)) or ""
-    now = design_digest(conn, ledger.config)
+    now = design_digest(conn, conn.scalars(select(schema.study.c.config)).one())
     if now != ledger.design_sha256 or now not in first:
         yield "systems, prompts, clips, comparisons or terms were changed after the study was made"
 
@@ -46,3 +48,17 @@ def _pairs(conn: Connection) -> Iterator[str]:
     people = enrolled.where(cast(schema.event.c.body, Text).like('%"simulated":false%'))
     if conn.scalar(people) != conn.scalar(select(func.count()).where(rater.c.simulated == 0)):
         yield "raters are labelled as people who enrolled as simulated, or the other way round"
+
+
+def _dealt(conn: Connection) -> Iterator[str]:
+    """Pairs and their propensities must be those that went into the chain when the rater agreed."""
+    agreed = select(schema.event.c.subject, schema.event.c.body).where(schema.event.c.kind == "consent")
+    told = {row.subject: json.loads(row.body) for row in conn.execute(agreed)}
+    assignment, rater = schema.assignment, schema.rater
+    columns = (assignment.c.comparison_id, assignment.c.left_item, assignment.c.propensity, assignment.c.scheduler)
+    asked = select(rater.c.id, *columns).join(rater, rater.c.no == assignment.c.rater_no)
+    rows = conn.execute(asked.order_by(assignment.c.rater_no, assignment.c.position))
+    for name, own in groupby(rows, key=lambda row: str(row.id)):
+        held = [(row.scheduler, [row.comparison_id, row.left_item, row.propensity]) for row in own]
+        if held != [(told[name]["scheduler"], pair) for pair in told[name]["dealt"]]:
+            yield f"the pairs of rater {name} are not those that were dealt"

@@ -1,5 +1,7 @@
 """What a study asks of its raters: decided when it is made, kept in the ledger, never changed after."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.digest import digest_bytes
@@ -39,6 +41,9 @@ class StudyConfig(BaseModel):
     traps: int = Field(default=1, ge=0, description="pairs that ask for a side themselves, for each rater")
     min_watch: float = Field(default=1.0, ge=0, le=1, description="share of both clips that must have been played")
     max_speed: float = Field(default=1.5, ge=1, description="fastest playback that the page offers")
+    scheduler: Literal["balanced", "active"] = Field(
+        default="balanced", description="active: pairs by what a vote on them tells, at least 30 % evenly"
+    )
     lease_hours: float = Field(default=2.0, gt=0, description="how long an idle rater's open pairs count as given out")
     seed: int = Field(default=0, description="of the draws of pairs")
     prolific_code: str = Field(default="", description="Prolific's completion code of the study")

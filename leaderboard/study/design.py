@@ -65,9 +65,10 @@ def write_design(url: str, config: StudyConfig, design: Design, now_ms: int) -> 
     return _write(url, config, _rows(design), now_ms)
 
 
-def design_digest(conn: Connection, config: StudyConfig) -> str:
-    """The digest of everything that was decided before the first vote."""
-    return digest_bytes((config.model_dump_json() + summary(conn)).encode())
+def design_digest(conn: Connection, terms: str) -> str:
+    """The digest of everything that was decided before the first vote. `terms`: the study's config as it is stored, so
+    that a later Keepframe, which knows more terms, finds the same digest."""
+    return digest_bytes((terms + summary(conn)).encode())
 
 
 def _rows(design: Design) -> dict[str, list[dict[str, Any]]]:
@@ -144,8 +145,9 @@ def _write(url: str, config: StudyConfig, rows: dict[str, list[dict[str, Any]]],
             name = secrets.token_hex(8)
             for table, own in rows.items():
                 conn.execute(insert(schema.METADATA.tables[table]), own)
-            digest = design_digest(conn, config)
-            study = {"id": name, "config": config.model_dump_json(), "design_sha256": digest, "created_ms": now_ms}
+            terms = config.model_dump_json()
+            digest = design_digest(conn, terms)
+            study = {"id": name, "config": terms, "design_sha256": digest, "created_ms": now_ms}
             conn.execute(insert(schema.study).values(**study))
             systems = [row["name"] for row in rows["system"]]
             Appender(conn).event(now_ms, "open", name, design_sha256=digest, systems=systems)

@@ -8,11 +8,12 @@ import secrets
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from bench.digest import canonical
 from leaderboard.study.config import StudyConfig
-from leaderboard.study.deal import SCHEDULER, Deck, session
+from leaderboard.study.deal import session
+from leaderboard.study.deck import read_deck
 from leaderboard.study.schema import assignment, comparison, event, identity, item, rater
 from leaderboard.study.writer import Refused, Transaction
 
@@ -66,7 +67,7 @@ def consent(tx: Transaction, config: StudyConfig, no: int, consent_sha256: str) 
         return
     if is_closed(tx.conn):
         raise Refused(410, "This study is closed. Thank you.")
-    deck = _deck(tx.conn, tx.now_ms)
+    deck = read_deck(tx.conn, tx.now_ms, with_votes=config.scheduler == "active")
     seed = hashlib.sha256(f"{config.seed}/{no}".encode()).digest()
     dealt = session(deck, config, np.random.default_rng(int.from_bytes(seed[:8])))
     items = {row.id: (row.item_a, row.item_b) for row in tx.conn.execute(select(comparison))}
@@ -84,7 +85,7 @@ def consent(tx: Transaction, config: StudyConfig, no: int, consent_sha256: str) 
                 "left_item": first,
                 "right_item": second,
                 "propensity": pair.propensity,
-                "scheduler": SCHEDULER,
+                "scheduler": config.scheduler,
                 "issued_ms": tx.now_ms,
                 "state": "open",
             }
@@ -94,7 +95,7 @@ def consent(tx: Transaction, config: StudyConfig, no: int, consent_sha256: str) 
         update(rater).where(rater.c.no == no).values(consented_ms=tx.now_ms, lease_until_ms=tx.now_ms + config.lease_ms)
     )
     plan = [[row["comparison_id"], row["left_item"], row["propensity"]] for row in rows]
-    tx.chain.event(tx.now_ms, "consent", who.id, text_sha256=consent_sha256, dealt=plan, scheduler=SCHEDULER)
+    tx.chain.event(tx.now_ms, "consent", who.id, text_sha256=consent_sha256, dealt=plan, scheduler=config.scheduler)
 
 
 def deliver(tx: Transaction, no: int) -> None:
@@ -169,35 +170,6 @@ def _rater(tx: Transaction, no: int) -> Row:
     if row is None:
         raise Refused(404, "This study does not know you. Open your invitation again.")
     return row
-
-
-def _deck(conn: Connection, now_ms: int) -> Deck:
-    a, b = item.alias("a"), item.alias("b")
-    rows = conn.execute(
-        select(comparison, a.c.system_id.label("system_a"), b.c.system_id.label("system_b"))
-        .join(a, a.c.id == comparison.c.item_a)
-        .join(b, b.c.id == comparison.c.item_b)
-        .order_by(comparison.c.id)
-    ).all()
-    place = {row.id: at for at, row in enumerate(rows)}
-    pairs = sorted({(row.system_a, row.system_b) for row in rows})
-    shown = np.zeros((len(rows), 2), np.int64)
-    out = and_(assignment.c.state == "open", rater.c.lease_until_ms > now_ms)
-    counted = (
-        select(assignment.c.comparison_id, assignment.c.left_item, func.count())
-        .join(rater, rater.c.no == assignment.c.rater_no)
-        .where(or_(assignment.c.state == "voted", out), assignment.c.repeat_ix == 0)
-        .group_by(assignment.c.comparison_id, assignment.c.left_item)
-    )
-    for chosen, left_item, times in conn.execute(counted):
-        shown[place[chosen], 0 if left_item == rows[place[chosen]].item_a else 1] += times
-    return Deck(
-        ids=np.array([row.id for row in rows], dtype=np.int64),
-        kind=tuple(row.kind for row in rows),
-        pair=np.array([pairs.index((row.system_a, row.system_b)) for row in rows], dtype=np.int64),
-        prompt=np.array([row.prompt_id for row in rows], dtype=np.int64),
-        shown=shown,
-    )
 
 
 def summary(conn: Connection) -> str:

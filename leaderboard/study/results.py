@@ -33,7 +33,7 @@ class Event(NamedTuple):
     at_ms: int
     kind: str
     subject: str
-    body: dict
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class StudyResults:
     """A study at one moment. Arrays over votes follow `votes`; arrays over raters follow `votes.raters`.
 
     `votes`: every real vote of every rater, on "overall" first, then on each criterion; excluded raters' too.
+    `propensity`: of the two systems in this order, where the pair was chosen actively; NaN where it was dealt evenly.
     `repeats`: the votes on mirrored repeats of a rater's own pair ("overall" only), which do not rank.
     `gold_rater`, `gold_right`: one entry for every gold pair and trap answered, as `screening.screen` takes them.
     `excluded`: raters whose exclusion is in force. `simulated`: these are no people; `rank` must refuse.
@@ -50,6 +51,7 @@ class StudyResults:
     config: StudyConfig
     votes: Votes
     received_s: Float64[np.ndarray, " vote"]  # since 1970, by the ledger's clock
+    propensity: Float64[np.ndarray, " vote"]
     excluded: Bool[np.ndarray, " rater"]
     simulated: bool
     repeats: Votes
@@ -145,11 +147,13 @@ def _read(conn: Connection, ledger: Ledger) -> StudyResults:
         for row in conn.execute(select(event).order_by(event.c.seq))
     )
     out = _excluded(events)
+    chance = _propensity(events, {row.id: row.no for row in raters}, (who[first], pair[first], left[first]))
     return StudyResults(
         study_id=ledger.id,
         config=ledger.config,
         votes=both,
         received_s=received[all_rows] / 1e3,
+        propensity=np.concatenate([chance, chance[on[:, 0]]]),
         excluded=np.array([row.id in out for row in raters], dtype=bool),
         simulated=any(row.simulated for row in raters),
         repeats=votes(real & (again > 0)),
@@ -223,6 +227,22 @@ def _right(names: _Names, pair: int, left: int, choice: int) -> bool:
         wanted = names.items[pair][expected == "b"]
         expected = "left" if wanted == left else "right"
     return CHOICES[choice] == expected
+
+
+def _propensity(
+    events: tuple[Event, ...], number: dict[str, int], shown: tuple[Int64[np.ndarray, " vote"], ...]
+) -> Float64[np.ndarray, " vote"]:
+    """For each first vote (rater, comparison, left item), as the chain has it since the rater agreed."""
+    chosen = {
+        (number[entry.subject], pair, left): chance
+        for entry in events
+        if entry.kind == "consent" and entry.body["scheduler"] == "active"
+        for pair, left, chance in entry.body["dealt"]
+    }
+    if not chosen:
+        return np.full(len(shown[0]), np.nan)
+    rows = zip(*(column.tolist() for column in shown), strict=True)
+    return np.array([chosen.get(row, np.nan) for row in rows], dtype=np.float64)
 
 
 def _excluded(events: tuple[Event, ...]) -> set[str]:

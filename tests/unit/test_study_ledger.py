@@ -17,6 +17,7 @@ from bench.errors import StoreError
 from leaderboard.study import chain, raters, schema
 from leaderboard.study.cast import Ballot
 from leaderboard.study.clock import ManualClock
+from leaderboard.study.deck import read_deck
 from leaderboard.study.engine import check_url, sqlite_warning
 from leaderboard.study.folder import StudyFolder
 from leaderboard.study.ledger import Ledger
@@ -86,7 +87,7 @@ def test_pairs_of_who_left_are_given_out_again(ledger: Ledger, clock: ManualCloc
     dealt = {pair.comparison_id for pair in open_pairs(ledger, first.no)}
     clock.advance(CONFIG.lease_ms + 1)
     with ledger.reading() as conn:
-        deck = raters._deck(conn, clock.now_ms())
+        deck = read_deck(conn, clock.now_ms())
     assert deck.shown.sum() == 0
     second = enter(ledger, "comes")
     assert dealt & {pair.comparison_id for pair in open_pairs(ledger, second.no)}
