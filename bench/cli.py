@@ -30,6 +30,7 @@ VERBS = {
     "check": ("reports.gate.verbs:check", "Is this checkpoint worse than that one? Pass, regressed or inconclusive."),
     "calibrate": ("reports.gate.verbs:calibrate", "Measure how far two runs of one system differ: the noise floor."),
     "baseline": ("reports.gate.verbs:baseline", "Show the baselines of the lock file, or make a run the baseline."),
+    "cost": ("reports.cost_verbs:cost", "What a memory costs: time, memory and work of every stage; does it fit?"),
     "board": ("leaderboard.serve:board", "Browse the results in a web page on this machine."),
     "study": ("leaderboard.study.verbs:study", "Ask people which of two videos they prefer: new, serve, export, …"),
     "generate": ("runners.generate:generate", "Make a video from a storyboard, or go on from a clip by it."),

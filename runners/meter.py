@@ -5,7 +5,7 @@ meter resets the marks of the process and of the GPU before a stage, and reads t
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,11 +32,14 @@ class Sample:
 
 @dataclass
 class TimeMeter:
-    """Wall and processor time of every call of every stage."""
+    """Wall and processor time of every call of every stage. `counter` is the card's energy in millijoules, read at both
+    ends of the warm sections."""
 
     device: str
+    counter: Callable[[], int | None] = field(default=lambda: None)
     phase: Phase = "cold"
     section: int = 0
+    energy: list[tuple[float, int | None]] = field(default_factory=list)  # seconds, millijoules
     samples: list[Sample] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
 
@@ -45,11 +48,15 @@ class TimeMeter:
         """Measure what happens inside. A call that fails leaves no sample, and its name in `inside`."""
         self.inside.append(name)
         wait_for(self.device)
+        if (name, self.phase, self.section) == ("section", "warm", 0):
+            self.energy.append((time.perf_counter(), self.counter()))
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         wait_for(self.device)
         spent = (time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3
         self.samples.append(Sample(self.phase, self.section, name, *spent))
+        if (name, self.phase) == ("section", "warm"):
+            self.energy.append((time.perf_counter(), self.counter()))
         self.inside.pop()
 
     def last_ms(self, name: str) -> float:

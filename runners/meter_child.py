@@ -9,12 +9,12 @@ import json
 import os
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from runners.meter import MemoryMeter, TimeMeter
+from runners.meter_memory import Card
 from suites.cost.profile import Profile
 from suites.cost.scenario import MOST_WARMING, play
 
@@ -27,16 +27,19 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     sections, most_warming = request["sections"], request.get("most_warming", MOST_WARMING)
     began_load = os.getloadavg()[0]
     document: dict[str, Any] = {"pass": request["pass"], "outcome": "done", "environment": environment(profile.device)}
-    meter = TimeMeter(profile.device) if request["pass"] == "time" else MemoryMeter(profile.device)
-    energy = _Energy(profile.device)
+    card = Card(profile.device) if profile.device.startswith("cuda") else None
+    idle_mw = None if card is None else card.power_mw()
+    meter: TimeMeter | MemoryMeter = MemoryMeter(profile.device)
+    if request["pass"] == "time":
+        meter = TimeMeter(profile.device, card.energy_mj) if card else TimeMeter(profile.device)
     try:
         with tempfile.TemporaryDirectory(prefix="keepframe-cost-") as folder:
             facts = play(profile, meter, Path(folder), sections=sections, most_warming=most_warming)
         document["facts"] = asdict(facts)
-        if request["pass"] == "time":
+        if isinstance(meter, TimeMeter):
             from runners.meter_flops import matmul_peak
 
-            document["energy"] = energy.document()
+            document["energy"] = energy(meter, card, idle_mw)
             document["matmul"] = asdict(matmul_peak(profile.device, profile.dtype))
     except Exception as error:
         if not out_of_memory(error):
@@ -78,8 +81,6 @@ def environment(device: str) -> dict[str, Any]:
     kept = {name: here[name] for name in ("keepframe", "commit", "python", "platform", "processor", "cores")}
     kept |= {"memory_bytes": here["memory_bytes"], "torch": torch.__version__, "threads": torch.get_num_threads()}
     if device.startswith("cuda"):
-        from runners.meter_memory import Card
-
         facts = torch.cuda.get_device_properties(device)
         kept |= {"gpu": facts.name, "gpu_bytes": facts.total_memory, "cuda": torch.version.cuda}
         kept |= {"driver": Card(device).driver()}
@@ -90,33 +91,20 @@ def others(device: str) -> int | None:
     """How many other processes NVML sees on the card; None where it cannot tell, or there is no card."""
     if not device.startswith("cuda"):
         return None
-    from runners.meter_memory import Card
-
     card = Card(device)
     return None if card.source != "NVML" else sum(one.pid != os.getpid() for one in card.processes())
 
 
-class _Energy:
-    """Energy from the start of this process's work on, by the card's own counter."""
-
-    def __init__(self, device: str) -> None:
-        from runners.meter_memory import Card
-
-        self._card = Card(device) if device.startswith("cuda") else None
-        self._began, self._idle = time.perf_counter(), self._card and self._card.power_mw()
-        self._counter = self._card and self._card.energy_mj()
-
-    def document(self) -> dict[str, Any]:
-        """Joules over the whole pass and seconds of it, with the power at its start; or why there are none."""
-        window_s = time.perf_counter() - self._began
-        if self._card is None:
-            return {"joules": None, "why": "no GPU"}
-        now = self._card.energy_mj()
-        if now is None or self._counter is None:
-            return {"joules": None, "why": f"no energy counter: {self._card.source}"}
-        if window_s < ENERGY_S:
-            return {"joules": None, "why": f"a window of {window_s:.1f} s; {ENERGY_S:g} s are needed"}
-        return {"joules": (now - self._counter) / 1e3, "window_s": window_s, "power_before_mw": self._idle}
+def energy(meter: TimeMeter, card: Card | None, idle_mw: int | None) -> dict[str, Any]:
+    """Joules of the warm sections by the card's own counter, and what it drew before; or why there are none."""
+    if card is None:
+        return {"joules": None, "why": "no GPU"}
+    (began_s, before), (ended_s, after) = meter.energy[0], meter.energy[-1]
+    if before is None or after is None:
+        return {"joules": None, "why": f"no energy counter: {card.source}"}
+    if ended_s - began_s < ENERGY_S:
+        return {"joules": None, "why": f"a window of {ended_s - began_s:.1f} s where {ENERGY_S:g} s are needed"}
+    return {"joules": (after - before) / 1e3, "window_s": ended_s - began_s, "idle_mw": idle_mw}
 
 
 def _first(error: BaseException) -> str:

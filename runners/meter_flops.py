@@ -29,9 +29,9 @@ class Counted:
     gaps: dict[str, int]
 
 
-class _Unseen(TorchDispatchMode):
+class _Unseen(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: dict[str, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -42,7 +42,7 @@ class Cost:
 
 def save(store: Store, profile: Profile, passes: dict[str, dict[str, Any]]) -> Cost:
     """Keep what the passes (`time`, `memory`) found. The document goes last: it vouches for the rows."""
-    environment = next((one["environment"] for one in passes.values() if "environment" in one), {})
+    environment: dict[str, Any] = next((one["environment"] for one in passes.values() if "environment" in one), {})
     address = profile.key(environment)
     session = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{next(_count)}"
     timed = passes.get("time")

@@ -1,0 +1,197 @@
+"""The verb `keepframe cost`: what a memory and the generator that reads it cost, in time, memory and work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from bench.errors import NotComparableError, UsageError
+from bench.types import Size
+from runners.console import err, last_line, out
+from runners.verbs import Json, StorePath
+
+if TYPE_CHECKING:
+    from reports.cost import Figures
+    from suites.cost.profile import Profile
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class What:
+    """The configurations: one for every rate and length of history."""
+
+    size: Annotated[str, Parameter(help="The backbone: nano, wan-14b or hunyuan.")] = "nano"
+    layers: Annotated[int | None, Parameter(help="Layers of the DiT to build; default: all.")] = None
+    rate: Annotated[
+        list[str] | None, Parameter(help="HxWxT, or none for latents as they are; may be repeated.", negative="")
+    ] = None
+    history_s: Annotated[list[float] | None, Parameter(help="Seconds of history; may be repeated.", negative="")] = None
+    frame: Annotated[str | None, Parameter(help="Size of frames, such as 832x480.")] = None
+    steps: Annotated[int, Parameter(help="Steps of the sampler.")] = 4
+    isolated: Annotated[bool, Parameter(help="Memory is prefilled once per section.", negative="")] = False
+    trained: Annotated[bool, Parameter(help="The weights that ship; default: random ones.", negative="")] = False
+    device: Annotated[str, Parameter(help="cpu, or cuda.")] = "cpu"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Against:
+    """Another version to compare with: what differs is its baseline."""
+
+    against_rate: Annotated[str | None, Parameter(help="The baseline's rate.")] = None
+    against_layers: Annotated[int | None, Parameter(help="The baseline's layers.")] = None
+    against_code: Annotated[Path | None, Parameter(help="Another checkout, whose code is the baseline.")] = None
+    rounds: Annotated[int, Parameter(help="Rounds of A-B-B-A, four processes each.")] = 6
+    minimum: Annotated[float, Parameter(help="The least effect that counts: 0.05 is 5 %.")] = 0.05
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is a baseline."""
+        return any(one is not None for one in (self.against_rate, self.against_layers, self.against_code))
+
+
+def cost(
+    *,
+    what: What | None = None,
+    sections: Annotated[int, Parameter(help="Warm sections to measure.")] = 12,
+    budget_gb: Annotated[
+        list[float] | None, Parameter(help="Also: does it fit a card of so many GB? (simulated)", negative="")
+    ] = None,
+    against: Against | None = None,
+    store: StorePath = Path("results"),
+    form: Annotated[Literal["terminal", "markdown"], Parameter(name="--format", help="How to print it.")] = "terminal",
+    json: Json = False,
+) -> int:
+    """What does it cost: load, encode, compress, denoise, decode, write; time, memory, FLOPs; does it fit?
+
+    Every configuration runs in a fresh process, once for time and once for memory. The weights are random unless
+    --trained is given, since cost does not depend on their values: so the paper's sizes can be profiled, with part of
+    their layers where the whole does not fit. With a baseline (--against-…) the two are run interleaved, A-B-B-A, and
+    the exit code is 0 (no slower), 3 (slower) or 4 (inconclusive).
+
+    Examples:
+
+        keepframe cost --size nano --rate 4x4x2 --rate 2x2x2 --rate none --history-s 5 --history-s 10 --history-s 20
+
+        keepframe cost --size wan-14b --layers 4 --device cuda --budget-gb 12 --budget-gb 24
+
+        keepframe cost --size nano --against-code ../main
+    """
+    what, against = what or What(), against or Against()
+    if sections < 1:
+        raise UsageError(f"{sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
+    profiles = _profiles(what)
+    if against.asked:
+        return _compare(what, profiles, against, sections, json=json)
+    return _measure(profiles, sections, [round(gb * 1e9) for gb in budget_gb or ()], store, form, json=json)
+
+
+def _profiles(what: What) -> "list[Profile]":
+    from suites.cost.profile import profile
+
+    return [
+        profile(
+            what.size,
+            layers=what.layers,
+            rate=rate,
+            history_s=history_s,
+            frame=_size(what.frame),
+            device=what.device,
+            steps=what.steps,
+            isolated=what.isolated,
+            weights="trained" if what.trained else "random",
+        )
+        for rate in what.rate or ["4x4x2"]
+        for history_s in what.history_s or [20.0]
+    ]
+
+
+def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root: Path, form: str, *, json: bool) -> int:
+    from bench.store import Store
+    from reports import cost_text
+    from reports.cost import figures, growth
+    from runners.meter_process import Request, measure
+    from runners.meter_store import save
+
+    opened = Store(root)
+    measured: list[Figures] = []
+    with err.status("measuring") as status:
+        for one in profiles:
+            passes = {}
+            for kind in ("time", "memory"):
+                status.update(f"{one.name}: {kind}")
+                passes[kind] = measure(Request(one, kind, sections if kind == "time" else 1))
+            measured.append(figures(save(opened, one, passes)))
+            for budget in budgets:
+                status.update(f"{one.name}: in {budget / 1e9:g} GB")
+                held = measure(Request(one, "memory", 1, budget_bytes=budget))
+                measured.append(figures(save(opened, one, {"memory": held})))
+    grown = growth([one for one in measured if one.cost.time is not None])
+    grids = [cost_text.overview(measured), *(cost_text.stages(one) for one in measured)]
+    for grid in [*grids, *([cost_text.curves(grown)] if grown else [])]:
+        if form == "markdown":
+            print(cost_text.markdown(grid))
+        else:
+            cost_text.show(grid, out)
+    for note in dict.fromkeys(note for one in measured for note in one.notes):
+        out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    if json:
+        last_line(cost_text.document(measured, grown))
+    return 0
+
+
+def _compare(what: What, profiles: "list[Profile]", against: Against, sections: int, *, json: bool) -> int:
+    from dataclasses import replace
+
+    from reports import cost_text
+    from runners.meter_pairs import interleaved
+    from runners.meter_process import Request
+    from suites.cost.summary import compared
+
+    if len(profiles) != 1:
+        raise UsageError("A comparison is of one configuration with one baseline.", "Give one --rate and one length.")
+    if against.rounds < 2 or not against.minimum > 0:
+        raise UsageError(
+            f"{against.rounds} rounds with a minimum effect of {against.minimum:g} decide nothing.",
+            "Take 2 rounds or more, and a minimum above 0.",
+        )
+    candidate = profiles[0]
+    changed = {"rate": against.against_rate, "layers": against.against_layers}
+    baseline = replace(candidate, **{name: value for name, value in changed.items() if value is not None})
+    if against.against_code is not None and not (against.against_code / "runners" / "meter_child.py").is_file():
+        raise NotComparableError(
+            f"{against.against_code} is no checkout that can measure costs.", "Name the root of a repository of ours."
+        )
+    requests = Request(baseline, "time", sections, code=against.against_code), Request(candidate, "time", sections)
+    with err.status("comparing") as status:
+        pairs = interleaved(
+            *requests, against.rounds, lambda done, total, where: status.update(f"{done} of {total} processes: {where}")
+        )
+    found = {stage: compared(logs, against.minimum) for stage, logs in pairs.log_ratios.items()}
+    cost_text.show(cost_text.ratios(found), out)
+    verdict = found["section"].verdict
+    out.print(f"{candidate.name} against {baseline.name}: {verdict} (whole sections)", markup=False, soft_wrap=True)
+    if json:
+        last_line(
+            {
+                "verdict": verdict,
+                "minimum_effect": against.minimum,
+                "candidate": candidate.as_dict(),
+                "baseline": baseline.as_dict(),
+                "commits": sorted({str(d["environment"]["commit"]) for _, d in pairs.documents}),
+                "stages": {stage: one._asdict() for stage, one in found.items()},
+                "log_ratios": pairs.log_ratios,
+            }
+        )
+    return {"slower": 3, "inconclusive": 4}.get(verdict, 0)
+
+
+def _size(text: str | None) -> Size | None:
+    """`832x480` as a size. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    width, cross, height = text.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"{text!r} is no size of a frame.", "Write width x height in pixels, as in 832x480.")
+    return Size(int(width), int(height))
