@@ -78,6 +78,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "far_colour_similarity": "suites.consistency.distance:FarColourSimilarity",
         "character_return": "suites.consistency.returns:CharacterReturn",
         "place_return": "suites.consistency.returns:PlaceReturn",
+        "judged_character": "suites.consistency.questionnaire:JudgedCharacter",
+        "judged_scene": "suites.consistency.questionnaire:JudgedScene",
+        "judged_object": "suites.consistency.questionnaire:JudgedObject",
+        "judged_clothing": "suites.consistency.questionnaire:JudgedClothing",
     },
 }
 

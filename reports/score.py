@@ -1,8 +1,10 @@
 """`keepframe score`: judge folders of videos without a reference, and compare the folders pair by pair."""
 
 import os
+from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
@@ -14,7 +16,7 @@ from bench.video.footage import Footage, load
 from runners.console import err, last_line, out, progress
 from runners.session import carry_out
 from runners.verbs import Json, StorePath
-from runners.watch import build, series_of, watch
+from runners.watch import Beside, build, paid, series_of, watch
 from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
 
 
@@ -23,7 +25,15 @@ def score(
     metrics: Annotated[str | None, Parameter(help="Names, with commas. Default: all that can be asked.")] = None,
     prompts: Annotated[
         Path | None,
-        Parameter(help="What each video should show: JSON or CSV (file,prompt). Default: its annotation."),
+        Parameter(help="What each video should show: JSON, CSV (file,prompt) or VBench's list. Default: annotations."),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        Parameter(help="Who answers questions: answers.csv, https://host/v1?model=NAME, local:org/model@revision."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        Parameter(help="A model of yours: face=, tracker=, interpolator=, anatomy=./mine.py:Attr.", negative=""),
     ] = None,
     name: Annotated[str, Parameter(help="What the run is called.")] = "score",
     store: StorePath = Path("results"),
@@ -46,7 +56,8 @@ def score(
         keepframe score rollouts --prompts prompts.json --metrics overall_consistency
     """
     from reports.compare import compare
-    from reports.formats import print_comparison
+    from reports.formats import print_grids
+    from reports.grids import grids
 
     systems = _labelled(folders)
     opened = Store(store)
@@ -59,17 +70,25 @@ def score(
             )
             for label, folder in systems.items()
         }
-        chosen = metrics.split(",") if metrics else _askable(footage, prompts)
-        plan = build(name, footage, systems, [one.strip() for one in chosen], prompts)
+        beside = Beside(prompts, judge, tuple(_model(one) for one in model or ()))
+        chosen = metrics.split(",") if metrics else _askable(footage, beside)
+        plan = build(name, footage, systems, [one.strip() for one in chosen], beside)
+        before = paid(opened)
         outcome = carry_out(
-            plan, opened, workers=workers or os.cpu_count() or 1, retry=retry, report=report, entry=watch
+            plan,
+            opened,
+            workers=workers or os.cpu_count() or 1,
+            retry=retry,
+            report=report,
+            entry=partial(watch, beside=beside),
         )
     for warning in plan.warnings:
         err.print(f"note: {warning}", markup=False, soft_wrap=True)
     for metric, sentence in plan.unavailable.items():
         err.print(f"{metric} is unavailable, its cells stay empty: {sentence}", markup=False, soft_wrap=True)
     results = opened.results(plan.key)
-    print_comparison(compare(results), out)
+    # nothing was remembered here, so a table of what remembering costs would be empty
+    print_grids([grid for grid in grids(compare(results)) if grid.title != "Costs"], out)
     out.print(
         f"{outcome.answers_done} videos scored in {outcome.seconds:.0f} s, {outcome.answers_before} were there; "
         f"{results.failures.num_rows} failed. Run {plan.key[:8]}.",
@@ -77,6 +96,17 @@ def score(
         highlight=False,
         soft_wrap=True,
     )
+    for line in _dropped(results):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    cost = [now - then for now, then in zip(paid(opened), before, strict=True)]
+    if cost[0]:
+        out.print(
+            f"The judge was asked {cost[0]:.0f} questions: {cost[1]:,.0f} tokens in, {cost[2]:,.0f} out"
+            + (f", {cost[3]:.4f} dollars." if cost[3] else "."),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     boards = leaderboards(opened, results)
     for system, board in boards.items():
         out.print(_said(system, board), markup=False, highlight=False, soft_wrap=True)
@@ -90,6 +120,7 @@ def score(
                 "done_before": outcome.answers_before,
                 "failures": results.failures.num_rows,
                 "unavailable": plan.unavailable,
+                "judge": dict(zip(("questions", "tokens_in", "tokens_out", "dollars"), cost, strict=True)),
             }
         )
     return 0
@@ -130,11 +161,37 @@ def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _askable(footage: dict[str, Footage], prompts: Path | None) -> list[str]:
-    """The metrics that these videos can answer: no prompt is asked where there is none, nor an annotation."""
+def _dropped(results: Results) -> list[str]:
+    """Of each system and metric from which videos dropped out, because a gate was not passed: how many of how many."""
+    out_of = Counter((row["system"], row["metric"]) for row in results.planned.to_pylist())
+    gone = Counter(
+        (row["system"], row["metric"]) for row in results.failures.to_pylist() if row["error"] == "DroppedOut"
+    )
+    return [
+        f"{metric}, {system}: {count} of {out_of[system, metric]} videos dropped out and count in no mean."
+        for (system, metric), count in sorted(gone.items())
+    ]
+
+
+def _model(text: str) -> tuple[str, str]:
+    kind, equals, ref = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text!r} names no kind of model.", "Write --model face=./mine.py:Attr")
+    return kind, ref
+
+
+def _askable(footage: dict[str, Footage], beside: Beside) -> list[str]:
+    """The metrics that these videos can answer: no prompt is asked where there is none, nor an annotation.
+
+    Those of a benchmark's own prompts (VBench-2.0) are asked by name only: of other videos they say little.
+    """
     items = [item for one in footage.values() for item in one.items]
-    here: dict[Literal["prompt", "annotation"], bool] = {
-        "prompt": prompts is not None or any(item.storyboard for item in items),
-        "annotation": any(item.annotation for item in items),
-    }
-    return [ref for ref in names("video-metric") if all(here[what] for what in resolve("video-metric", ref).reads)]
+    here = set(beside.opened)
+    if beside.prompts is not None or any(item.storyboard for item in items):
+        here.add("prompt")
+    if any(item.annotation for item in items):
+        here.add("annotation")
+    if beside.judge is not None:
+        here.add("judge")
+    refs = [ref for ref in names("video-metric") if not ref.startswith("vbench2_")]
+    return [ref for ref in refs if all(what in here for what in resolve("video-metric", ref).reads)]

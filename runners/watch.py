@@ -5,11 +5,11 @@ pair by the same reports as memories are. A video is decoded once for all metric
 (a value a frame, say) is kept beside the features, under the score's address.
 """
 
-import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +28,78 @@ from runners.plan import Ask, Plan, Plugin, Task
 from runners.work import Clock, Rows
 from suites.features.cache import FeatureCache
 from suites.features.judge import judge
+from suites.features.plugins import identity, open_model
 from suites.features.protocols import Evidence, VideoMetric
+from suites.features.said import Said, read_said
+from suites.judging.kept import Spent, spent
+from suites.judging.named import open_judge
+from suites.judging.protocol import Judge
 
 SUITE, VERSION = "perceptual", "1"
 _VIDEOS = Plugin("videos", {}, "")  # stands where a run has a memory and a generator: the videos are there already
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What decides scores beside the videos, as the user names it; workers open it themselves.
+
+    `prompts` is read by `suites/features/said.py`; without it a video's storyboard, or its caption in the folder's
+    manifest, says what it should show. `judge` is read by `suites/judging/named.py`, `models` (kind, reference) by
+    `suites/features/plugins.py`.
+    """
+
+    prompts: Path | None = None
+    judge: str | None = None
+    models: tuple[tuple[str, str], ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:  # what is opened stays here: models do not cross process borders
+        return {"prompts": self.prompts, "judge": self.judge, "models": self.models}
+
+    @cached_property
+    def said(self) -> Said | None:
+        return None if self.prompts is None else read_said(self.prompts)
+
+    @cached_property
+    def opened(self) -> Mapping[str, Any]:
+        """The user's models by kind."""
+        return {kind: open_model(kind, ref) for kind, ref in self.models}
+
+    def asked(self, store: Store) -> Judge | None:
+        """The judge, with what it answered before."""
+        return None if self.judge is None else open_judge(self.judge, _answers(store))
+
+
+NOTHING = Beside()
+
+
 def build(
-    name: str, systems: Mapping[str, Footage], folders: Mapping[str, Path], metrics: Sequence[str], prompts: Path | None
+    name: str,
+    systems: Mapping[str, Footage],
+    folders: Mapping[str, Path],
+    metrics: Sequence[str],
+    beside: Beside = NOTHING,
 ) -> Plan:
     """Every video of every system against every metric (references of kind `video-metric`); nothing is computed.
 
-    `prompts` is a JSON object or a CSV with columns `file` and `prompt`, by file name with or without its ending.
-    Without it a video's storyboard, or its caption in the folder's manifest, says what it should show.
-
-    Raises UsageError for an unknown metric or prompts that name no video.
+    Raises UsageError for an unknown metric, one whose judge or model is not named, or prompts that name no video.
     """
     judges = {ref: _metric(ref) for ref in metrics}
-    said = None if prompts is None else read_prompts(prompts)
+    said = beside.said
+    asked = None if beside.judge is None else open_judge(beside.judge, Path())
+    _check(judges.values(), beside)
     rows: list[dict[str, Any]] = []
     tasks: list[Task] = []
     problems: dict[str, str] = {}
     seen: set[str] = set()
     prompted: dict[str, None] = {}  # in order, each once
     for system, footage in systems.items():
-        asked = {item.name: _storyboard(item, said) for item in footage.items}
-        groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in asked.items()})
+        shown = {item.name: _storyboard(item, said) for item in footage.items}
+        groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in shown.items()})
         for item in footage.items:
-            stem, lines = _stem(item.name), asked[item.name]
-            seen.add(stem)
+            stem, lines = _stem(item.name), shown[item.name]
+            seen |= {item.name} if said is not None and said.prompt(item.name) else set()
             prompted |= dict.fromkeys(line.text for line in lines)
-            ask, case_key = _ask(system, item, stem, lines, judges)
+            ask, case_key = _ask(system, item, lines, judges, _known(item, lines, beside, asked))
             rows += [
                 {
                     "case": stem,
@@ -84,8 +125,11 @@ def build(
                 problems[ask.prediction_key] = item.problem or "cannot be read"
             else:
                 tasks.append(_task(stem, groups[stem], item.clip, lines, case_key, ask))
-    if said is not None and not {_stem(one) for one in said} & seen:
-        raise UsageError(f"{prompts} names none of the videos.", did_you_mean(next(iter(said), ""), seen))
+    if said is not None and not seen:
+        every = [_stem(item.name) for footage in systems.values() for item in footage.items]
+        raise UsageError(
+            f"{beside.prompts} names none of the videos.", did_you_mean(next(iter(said.prompts), ""), every)
+        )
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
     spec = RunSpec(
         name=name,
@@ -100,7 +144,7 @@ def build(
         table=pa.Table.from_pylist(rows, schema=PLAN),
         tasks=tuple(tasks),
         problems=problems,
-        unavailable={m.name: missing for m in judges.values() if (missing := m.available()) is not None},
+        unavailable={m.name: missing for m in judges.values() if (missing := _missing(m, asked)) is not None},
         metrics={m.name: m.version for m in judges.values()},
         warnings=(
             *(f"{system}: {text}" for system, footage in systems.items() for text in footage.warnings),
@@ -109,7 +153,7 @@ def build(
     )
 
 
-def watch(task: Task, store: Store, session: str) -> None:
+def watch(task: Task, store: Store, session: str, beside: Beside = NOTHING) -> None:
     """Judge the video of a task by the metrics that are missing, and store the rows."""
     rows = Rows(store, session)
     case, (ask,) = task.case, task.asks
@@ -121,7 +165,14 @@ def watch(task: Task, store: Store, session: str) -> None:
         with clock.running():
             found = judge(
                 list(metrics.values()),
-                Evidence(case.clip, storyboard=case.request.storyboard, annotation=annotation),
+                Evidence(
+                    case.clip,
+                    storyboard=case.request.storyboard,
+                    annotation=annotation,
+                    judge=beside.asked(store),
+                    questions={} if beside.said is None else beside.said.question(case.clip.path.name),
+                    models=beside.opened,
+                ),
                 FeatureCache(store.root / "cache" / "features"),
             )
     except Exception as error:  # metrics' own errors were caught inside: this is the video's
@@ -145,32 +196,24 @@ def series_of(store: Store) -> FeatureCache:
     return FeatureCache(store.root / "cache" / "series")
 
 
-def read_prompts(path: Path) -> dict[str, str]:
-    """File name (with or without ending) -> evaluation prompt. Raises UsageError naming the file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".json":
-            data = json.loads(text)
-            if not isinstance(data, dict) or not all(isinstance(one, str) for one in data.values()):
-                raise ValueError("it is not an object of texts")
-            return {str(name): prompt for name, prompt in data.items()}
-        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
-        return {row["file"]: row["prompt"] for row in rows}
-    except KeyError as error:
-        raise UsageError(f"{path} has no column {error}.", "Its first line is: file,prompt") from error
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(
-            f"{path} cannot be read as prompts: {error}.", 'Write JSON {"a.mp4": "A cat."}, or CSV.'
-        ) from error
+def paid(store: Store) -> Spent:
+    """What judges were ever paid for the answers in this store."""
+    return spent(_answers(store))
+
+
+def _answers(store: Store) -> Path:
+    return store.root / "cache" / "answers"
 
 
 def _ask(
-    system: str, item: Item, stem: str, lines: tuple[Prompt, ...], judges: Mapping[str, VideoMetric]
+    system: str,
+    item: Item,
+    lines: tuple[Prompt, ...],
+    judges: Mapping[str, VideoMetric],
+    known: Mapping[str, Any],
 ) -> tuple[Ask, str]:
-    prompts = [[line.at_s, line.text] for line in lines]
-    case_key = key("case", suite=SUITE, version=VERSION, case=stem, prompts=prompts)
+    case_key = key("case", suite=SUITE, version=VERSION, case=_stem(item.name), prompts=known["prompt"])
     prediction_key = key("video", content=_content(item))
-    known = {"prompt": prompts, "annotation": digest_file(item.annotation) if item.annotation else None}
     scores = {
         ref: key(
             "score",
@@ -182,6 +225,43 @@ def _ask(
         for ref, metric in judges.items()
     }
     return Ask(system, _VIDEOS, _VIDEOS, prediction_key, prediction_key, scores), case_key
+
+
+def _known(item: Item, lines: tuple[Prompt, ...], beside: Beside, asked: Judge | None) -> dict[str, Any]:
+    """All that a metric may read of a video, in the form that goes into the address of its score."""
+    answered = _stem(item.name) if asked is not None and asked.name.startswith("answers ") else None
+    return {
+        "prompt": [[line.at_s, line.text] for line in lines],
+        "annotation": digest_file(item.annotation) if item.annotation else None,
+        "judge": None if asked is None else [asked.name, answered],
+        "questions": {} if beside.said is None else beside.said.question(item.name),
+        **{kind: identity(model) for kind, model in beside.opened.items()},
+    }
+
+
+def _check(metrics: Iterable[VideoMetric], beside: Beside) -> None:
+    """Raises UsageError for a metric that reads what nobody named."""
+    here = {"prompt", "annotation", *beside.opened, *(("judge",) if beside.judge else ())}
+    if beside.said is not None:
+        here.add("questions")
+    for metric in metrics:
+        for what in metric.reads:
+            if what not in here:
+                raise UsageError(f"{metric.name} needs {_NEEDED.get(what, f'a model of kind {what!r}')}.", _how(what))
+
+
+_NEEDED = {"judge": "a judge", "questions": "the questions of its benchmark"}
+
+
+def _how(what: str) -> str:
+    return {
+        "judge": "Name one: --judge answers.csv, or --judge 'http://localhost:8000/v1?model=NAME'",
+        "questions": "Give them: keepframe weights fetch vbench2-prompts, then --prompts vbench2-prompts",
+    }.get(what, f"Bring one: --model {what}=./mine.py:Attr")
+
+
+def _missing(metric: VideoMetric, asked: Judge | None) -> str | None:
+    return metric.available() or (asked.available() if asked is not None and "judge" in metric.reads else None)
 
 
 def _task(stem: str, group: str, clip: Clip, lines: tuple[Prompt, ...], case_key: str, ask: Ask) -> Task:
@@ -207,10 +287,10 @@ def _cautions(judges: Iterable[VideoMetric], prompts: Iterable[str]) -> list[str
     return list(dict.fromkeys(one for one in said if one))
 
 
-def _storyboard(item: Item, said: Mapping[str, str] | None) -> tuple[Prompt, ...]:
+def _storyboard(item: Item, said: Said | None) -> tuple[Prompt, ...]:
     if said is None:
         return item.storyboard
-    text = said.get(item.name, said.get(_stem(item.name), ""))
+    text = said.prompt(item.name)
     return (Prompt(0.0, text),) if text else ()
 
 

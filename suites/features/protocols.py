@@ -13,7 +13,9 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from bench.errors import KeepframeError, UnavailableError
 from bench.types import Clip, Frames, Prompt
+from suites.judging.protocol import Judge
 
 Arrays = dict[str, np.ndarray]
 """A feature's outcome: named arrays."""
@@ -23,6 +25,10 @@ View = Callable[[Frames], Any]
 
 Features that name the same function share its result, so it must be a module's function and not a fresh lambda.
 """
+
+
+Reads = Literal["prompt", "annotation", "judge", "questions", "face", "tracker", "interpolator", "anatomy"]
+"""What a score may depend on beside the frames. The last four are models of the user's (suites/features/plugins.py)."""
 
 
 @runtime_checkable
@@ -74,18 +80,48 @@ class Evidence:
     """All that a metric may look at: the clip's facts, its features by name, what it should show, what is known.
 
     `storyboard` holds the *evaluation* prompts: models are often given longer ones, and scores against those do not
-    compare. Most videos have one line of it.
+    compare. Most videos have one line of it. `questions` is what a benchmark's prompt list says of this video, by
+    dimension; `models` are those that the user brought, by kind.
     """
 
     clip: Clip
     features: Mapping[str, Arrays] = field(default_factory=dict)
     storyboard: tuple[Prompt, ...] = ()
     annotation: Path | None = None  # the `keepframe-annotation` JSON beside the clip
+    judge: Judge | None = None
+    questions: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def prompt(self) -> str:
         """The one line of the storyboard; empty where there is none or more."""
         return self.storyboard[0].text if len(self.storyboard) == 1 else ""
+
+    def asked(self) -> Judge:
+        """The judge. Raises UnavailableError when none was named or it cannot be asked here."""
+        if self.judge is None:
+            raise UnavailableError("Nobody is there to judge.", "Name a judge: keepframe score … --judge answers.csv")
+        missing = self.judge.available()
+        if missing is not None:
+            raise UnavailableError(*missing.split("\n  ", 1))
+        return self.judge
+
+    def question(self, dimension: str) -> Any:
+        """What the prompt list says for this dimension. Raises KeepframeError when it says nothing of this video."""
+        if dimension not in self.questions:
+            raise KeepframeError(
+                f"No prompt list says what {dimension} asks about {self.clip.path.stem}.",
+                "Give the benchmark's own list: keepframe score … --prompts VBench2_full_info.json",
+            )
+        return self.questions[dimension]
+
+    def model(self, kind: str) -> Any:
+        """A model that the user brought. Raises UnavailableError when there is none of this kind."""
+        if kind not in self.models:
+            raise UnavailableError(
+                f"No model of kind {kind!r} was named.", f"Bring one: keepframe score … --model {kind}=./mine.py:Attr"
+            )
+        return self.models[kind]
 
 
 @runtime_checkable
@@ -101,7 +137,9 @@ class VideoMetric(Protocol):
     version: str
     unit: str
     better: Literal["higher", "lower", "neutral"]
-    reads: tuple[Literal["prompt", "annotation"], ...]
+
+    @property
+    def reads(self) -> tuple[Reads, ...]: ...
 
     def available(self) -> str | None: ...
 

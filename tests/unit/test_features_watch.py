@@ -15,8 +15,9 @@ from bench.types import Size
 from bench.video.clip import probe
 from bench.video.footage import load
 from bench.video.procedural import write_clip
-from runners.watch import _groups, build, read_prompts, series_of, watch
+from runners.watch import Beside, _groups, build, series_of, watch
 from suites.features.protocols import Evidence, Feature, Series
+from suites.features.said import read_said
 from tests.unit.opencv_frames import opencv_frames
 
 SESSION = "test"
@@ -80,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, root: Path, metrics: list[str], prompts: Path | None = None) -> tuple[Any, Store]:
     store = Store(root)
-    plan = build("t", {"mine": load(folder)}, {"mine": folder}, metrics, prompts)
+    plan = build("t", {"mine": load(folder)}, {"mine": folder}, metrics, Beside(prompts))
     for task in plan.tasks:
         watch(task, store, SESSION)
     store.save_run(plan.key, {"name": "t", "spec": {}, "sessions": [{"started_at": 0.0}]}, plan.table)
@@ -127,21 +128,21 @@ def test_the_prompt_is_in_the_address_of_what_reads_it_only(folder: Path, tmp_pa
 def test_prompt_files(tmp_path: Path) -> None:
     table = tmp_path / "p.csv"
     table.write_text('file,prompt\na.mp4,"A cat, asleep."\n')
-    assert read_prompts(table) == {"a.mp4": "A cat, asleep."}
+    assert read_said(table).prompts == {"a.mp4": "A cat, asleep."}
     table.write_text("file,text\na.mp4,A cat\n")
     with pytest.raises(UsageError, match="no column 'prompt'"):
-        read_prompts(table)
+        read_said(table)
     wrong = tmp_path / "p.json"
     wrong.write_text('["a"]')
     with pytest.raises(UsageError, match="object of texts"):
-        read_prompts(wrong)
+        read_said(wrong)
 
 
 def test_prompts_of_other_videos_are_refused(folder: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "p.json"
     prompts.write_text('{"nothing": "here"}')
     with pytest.raises(UsageError, match="names none"):
-        build("t", {"mine": load(folder)}, {"mine": folder}, ["words"], prompts)
+        build("t", {"mine": load(folder)}, {"mine": folder}, ["words"], Beside(prompts))
 
 
 def test_tries_at_one_prompt_are_one_unit_and_numbered_takes_are_not() -> None:

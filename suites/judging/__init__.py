@@ -1,0 +1,1 @@
+"""Judges that look at pictures and answer questions: who may be one, how they are reached, what they cost."""

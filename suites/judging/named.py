@@ -1,0 +1,40 @@
+"""Which judge a word on the command line means."""
+
+from pathlib import Path
+
+from bench import registry
+from bench.errors import UsageError
+from suites.judging.kept import Kept
+from suites.judging.protocol import Judge
+
+
+def open_judge(ref: str, answers: Path) -> Judge:
+    """The judge that `ref` names; what it answers is kept in the folder `answers`.
+
+    `answers.csv` or `answers.jsonl` is a file of answers, `https://host/v1?model=NAME` an OpenAI-compatible endpoint,
+    `local:org/model@revision` a model on this machine, `package.module:Attr` or `./file.py:Attr` one of your own,
+    which is called without arguments.
+
+    Raises UsageError when it names none of them.
+    """
+    if ref.startswith(("http://", "https://")):
+        from suites.judging.endpoint import Endpoint
+
+        return Kept(Endpoint(ref), answers)
+    if ref.startswith("local:"):
+        from suites.judging.local import LocalModel
+
+        return Kept(LocalModel(ref.removeprefix("local:")), answers)
+    if ref.endswith((".csv", ".jsonl")):
+        from suites.judging.answers import AnswersFile
+
+        return AnswersFile(Path(ref).expanduser())
+    if ":" in ref:
+        judge = registry.resolve("judge", ref)()
+        if not isinstance(judge, Judge):
+            raise UsageError(f"{ref} is no judge: it lacks one of name, available, ask.", "See suites/judging.")
+        return Kept(judge, answers)
+    raise UsageError(
+        f"{ref!r} names no judge.",
+        "Give answers.csv, https://host/v1?model=NAME, local:org/model@revision or ./mine.py:Judge",
+    )

@@ -1,0 +1,81 @@
+"""What a judge is: something that is shown pictures of a video and a question, and answers in words.
+
+Who judged is part of the result. So a judge's `name` says all that decides its answers (which one, which model and
+version), and stands in the address of every score that it helped to make.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from bench.errors import KeepframeError
+
+
+class DroppedOut(KeepframeError):
+    """This video cannot be asked what the metric asks: a gate was not passed. It counts in no mean."""
+
+
+class Reply(NamedTuple):
+    """What came back, and what it cost, where the judge says so."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One question about one video.
+
+    `video` and `name` tell answers in a file apart; other judges see the text and the pictures (JPEG, in order) alone.
+    """
+
+    video: str
+    name: str
+    text: str
+    pictures: tuple[bytes, ...] = ()
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Anything that answers. It must answer the same when asked the same again, as well as it can (temperature 0)."""
+
+    name: str
+
+    def available(self) -> str | None:
+        """None when it can be asked, else what is missing and the command that brings it."""
+
+    def ask(self, inquiry: Inquiry) -> Reply:
+        """Raises KeepframeError when there is no answer to be had."""
+
+
+def says_yes(answer: str) -> bool:
+    """Whether an answer means yes: the first of the words yes and no decides.
+
+    Raises KeepframeError for an answer with neither: nonsense is not a no.
+
+    >>> says_yes("Yes."), says_yes("**No**, the coat is not the same: yes, really.")
+    (True, False)
+    """
+    found = re.search(r"\b(yes|no)\b", answer.lower())
+    if found is None:
+        raise KeepframeError(
+            f"The judge was asked for yes or no and said: {_short(answer)!r}.",
+            "Try again with --retry, or use another judge or a larger model.",
+        )
+    return found[1] == "yes"
+
+
+def shares(answers: Sequence[bool]) -> list[float]:
+    """Answers as numbers, 1 for yes.
+
+    >>> shares([True, False])
+    [1.0, 0.0]
+    """
+    return [float(answer) for answer in answers]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,248 @@
+"""Judges: what is sent and read, what is tried again, what is paid once, and what nonsense becomes."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.cli import app
+from bench.errors import KeepframeError, UnavailableError, UsageError
+from bench.store import Store
+from bench.types import Size
+from bench.video.clip import probe
+from bench.video.procedural import write_clip
+from suites.consistency.questionnaire import CHARACTER
+from suites.features.one_pass import extract
+from suites.features.protocols import Evidence
+from suites.judging.answers import AnswersFile
+from suites.judging.endpoint import Endpoint
+from suites.judging.kept import Kept, spent
+from suites.judging.local import LocalModel
+from suites.judging.named import open_judge
+from suites.judging.pictures import Pictures, shown
+from suites.judging.protocol import Inquiry, says_yes
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Answers by `reply(question)`, after the statuses in `first`; remembers what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.first: list[int] = []
+        self.reply: Any = lambda question: "Yes."
+
+    def address(self, options: str = "") -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1?model=m{options}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(body)
+        self.server.keys.append(self.headers.get("Authorization"))
+        status = self.server.first.pop(0) if self.server.first else 200
+        content = body["messages"][0]["content"]
+        text = content if isinstance(content, str) else content[-1]["text"]
+        answer = {
+            "choices": [{"message": {"content": self.server.reply(text)}}],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 2},
+        }
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Retry-After", "0.01")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    one = FakeServer()
+    thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.shutdown()
+    thread.join()
+    one.server_close()
+
+
+PICTURE = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+INQUIRY = Inquiry("a", "q", "Is it black?", (PICTURE, PICTURE))
+
+
+def test_an_endpoint_is_sent_the_pictures_the_question_and_the_key(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEEPFRAME_JUDGE_KEY", "secret")
+    reply = Endpoint(server.address("&dollars_in=2&dollars_out=500000")).ask(INQUIRY)
+    assert reply == ("Yes.", 1000, 2, pytest.approx(0.002 + 1.0))
+    (body,) = server.asked
+    assert (body["model"], body["temperature"], server.keys) == ("m", 0, ["Bearer secret"])
+    *pictures, text = body["messages"][0]["content"]
+    assert text == {"type": "text", "text": "Is it black?"}
+    sent = [base64.b64decode(one["image_url"]["url"].removeprefix("data:image/jpeg;base64,")) for one in pictures]
+    assert sent == [PICTURE, PICTURE]
+
+
+def test_a_busy_endpoint_is_tried_again_and_a_refusal_is_not(server: FakeServer) -> None:
+    judge = Endpoint(server.address(), first_wait_s=0.01)
+    server.first = [503, 429, 500]
+    assert judge.ask(INQUIRY).text == "Yes."
+    assert len(server.asked) == 4
+    server.asked.clear()
+    server.first = [401]
+    with pytest.raises(UnavailableError, match=r"401.*\n.*KEEPFRAME_JUDGE_KEY"):
+        judge.ask(INQUIRY)
+    assert len(server.asked) == 1
+    server.first = [503] * 5
+    with pytest.raises(UnavailableError, match="503"):
+        judge.ask(INQUIRY)
+
+
+def test_an_endpoint_that_is_not_there_or_says_nothing_gives_no_answer(server: FakeServer) -> None:
+    with pytest.raises(UnavailableError, match="no answer"):
+        Endpoint("http://127.0.0.1:9/v1?model=m", first_wait_s=0.001).ask(INQUIRY)
+    server.reply = lambda question: "  "
+    with pytest.raises(UnavailableError, match="empty"):
+        Endpoint(server.address(), first_wait_s=0.001).ask(INQUIRY)
+
+
+def test_the_rate_is_kept(server: FakeServer) -> None:
+    import time
+
+    judge = Endpoint(server.address("&per_minute=600"))  # one in a tenth of a second
+    began = time.monotonic()
+    for _ in range(4):
+        judge.ask(INQUIRY)
+    assert time.monotonic() - began >= 0.3
+
+
+def test_addresses_that_cannot_be_meant() -> None:
+    for wrong, why in (
+        ("http://h/v1", "names no model"),
+        ("http://h/v1?model=m&rate=3", "no option 'rate'"),
+        ("http://h/v1?model=m&per_minute=many", "cannot be read"),
+        ("local:org/model", "names no revision"),
+        ("gpt", "names no judge"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            open_judge(wrong, Path())
+    assert "password" not in Endpoint("http://user:password@h/v1?model=m").name
+    assert Endpoint("http://h/v1?model=m&version=2").name != Endpoint("http://h/v1?model=m&version=1").name
+
+
+def test_an_answer_is_paid_once(server: FakeServer, tmp_path: Path) -> None:
+    for _ in range(2):
+        judge = Kept(Endpoint(server.address("&dollars_in=1")), tmp_path)
+        assert judge.ask(INQUIRY).text == "Yes."
+    assert len(server.asked) == 1
+    assert spent(tmp_path) == (1, 1000, 2, pytest.approx(0.001))
+    judge.ask(Inquiry("a", "q", "Is it black?", (PICTURE,)))  # other pictures
+    judge.ask(Inquiry("a", "q", "Is it white?", (PICTURE,)))  # another question
+    Kept(Endpoint(server.address("&version=2")), tmp_path).ask(INQUIRY)  # another judge
+    assert len(server.asked) == 4
+    damaged = next(path for path in tmp_path.glob("*/*.json"))
+    damaged.write_text("{")
+    for text in ("Is it black?", "Is it white?"):
+        for pictures in ((PICTURE, PICTURE), (PICTURE,)):
+            judge.ask(Inquiry("a", "q", text, pictures))
+    assert spent(tmp_path).questions == len(server.asked)
+
+
+def test_answers_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("video,question,answer\na,q,yes\na,r,no\n")
+    judge = AnswersFile(path)
+    assert judge.ask(INQUIRY).text == "yes"
+    with pytest.raises(KeepframeError, match=r"no answer to s about a\.\n  Add the line: a,s,yes"):
+        judge.ask(Inquiry("a", "s", "?"))
+    other = tmp_path / "answers.jsonl"
+    other.write_text('{"video": "a", "question": "q", "answer": "yes"}\n')
+    assert AnswersFile(other).ask(INQUIRY).text == "yes"
+    assert AnswersFile(other).name != judge.name
+    unnamed, twice = "video,answer\na,yes\n", "video,question,answer\na,q,yes\na,q,no\n"
+    for text, why in ((unnamed, "no column 'question'"), (twice, "two")):
+        path.write_text(text)
+        with pytest.raises(UsageError, match=why):
+            AnswersFile(path)
+
+
+def test_nonsense_is_not_a_no() -> None:
+    assert says_yes("yes") and not says_yes("No. Yes would be wrong")
+    for text in ("I cannot tell.", "Nothing", "eyes"):
+        with pytest.raises(KeepframeError, match="yes or no"):
+            says_yes(text)
+
+
+def test_a_local_model_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suites.judging.local.find_spec", lambda name: None if name == "transformers" else object())
+    assert "pip install transformers" in (LocalModel("org/m@1").available() or "")
+
+
+def test_pictures_are_the_frames_and_repeat_in_short_videos(tmp_path: Path) -> None:
+    clip = probe(write_clip("static", 0, tmp_path, size=Size(1000, 64), fps=8, seconds=1))
+    found = extract(clip, [Pictures(20)])
+    pictures = shown(Evidence(clip, found.arrays), 20)
+    assert len(pictures) == 20 and len(set(pictures)) <= 8 and pictures[0] == pictures[1]
+    decoded = cv2.imdecode(np.frombuffer(pictures[-1], np.uint8), cv2.IMREAD_COLOR)
+    assert decoded.shape[1] == 768
+
+
+def score(capfd: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    code = app()(["score", *words, "--workers", "1", "--json"], result_action="return_value")
+    assert code == 0
+    said = capfd.readouterr().out
+    return {"said": said, **json.loads(said.strip().splitlines()[-1])}
+
+
+def test_the_questionnaire_end_to_end(server: FakeServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder, store = tmp_path / "videos", tmp_path / "store"
+    folder.mkdir()
+    write_clip("static", 0, folder, size=Size(96, 64), fps=8, seconds=2)
+
+    def reply(question: str) -> str:
+        if "background" in question:
+            return "No."
+        return "no" if CHARACTER.questions[1][1] in question else "Yes"
+
+    server.reply = reply
+    command = (str(folder), "--metrics", "judged_character,judged_scene", "--store", str(store))
+    first = score(capfd, *command, "--judge", server.address())
+    assert first["judge"]["questions"] == 5 and "asked 5 questions" in first["said"]
+    assert "judged_scene, videos: 1 of 1 videos dropped out" in first["said"]
+    assert "Costs" not in first["said"]
+    results = Store(store).results(first["run"])
+    assert [row["value"] for row in results.scores.to_pylist()] == [pytest.approx(2 / 3)]
+    (gone,) = results.failures.to_pylist()
+    assert gone["error"] == "DroppedOut" and "no" in gone["message"]
+    assert score(capfd, *command, "--judge", server.address())["judge"]["questions"] == 0
+    other = score(capfd, *command, "--judge", server.address("&version=2"))
+    assert other["run"] != first["run"] and other["judge"]["questions"] == 5
+
+
+def test_a_judge_that_talks_nonsense_gives_failed_rows_and_no_judge_an_error(
+    server: FakeServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_clip("static", 0, tmp_path, size=Size(96, 64), fps=8, seconds=1)
+    command = (str(tmp_path), "--metrics", "judged_object", "--store", str(tmp_path / "s"))
+    with pytest.raises(UsageError, match="judged_object needs a judge"):
+        score(capfd, *command)
+    server.reply = lambda question: "Perhaps."
+    found = score(capfd, *command, "--judge", server.address())
+    assert found["failures"] == 1 and not Store(tmp_path / "s").results(found["run"]).scores.num_rows
