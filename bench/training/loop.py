@@ -108,7 +108,7 @@ def train(
         num_workers=recipe.workers,
     )
     numbers = iter(loader)
-    events = SummaryWriter(str(folder)) if accelerator.is_main_process else None
+    events = SummaryWriter(str(folder), purge_step=step + 1) if accelerator.is_main_process else None
     recent: list[float] = []
     while step < recipe.steps:
         batch = {name: value.to(accelerator.device) for name, value in next(numbers).items()}
@@ -203,13 +203,13 @@ class _State:
                 continue  # never finished
             if newest is None or facts["step"] > newest[0]:
                 newest = facts["step"], place, facts
+        if accelerator.is_main_process:
+            self._forget_after(newest[0] if newest else 0)
         if newest is None:
             return 0, 0.0
         step, place, facts = newest
         accelerator.load_state(str(place))
         average.load_state_dict(torch.load(place / "average.pt", weights_only=True))
-        if accelerator.is_main_process:
-            self._forget_after(step)
         return step, float(facts["seconds"])
 
     def save(self, accelerator: Any, average: nn.Module, step: int, seconds: float) -> None:

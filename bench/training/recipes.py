@@ -213,6 +213,7 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     batches = Windows(learned.segments, plan)
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
 
+    @torch.no_grad()
     def validate(model: nn.Module) -> dict[str, float]:
         torch.manual_seed(0)
         device = next(model.parameters()).device

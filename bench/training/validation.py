@@ -17,7 +17,7 @@ from bench.checkpoints.latents import LatentSpace
 from bench.memories.history import HistoryEncoder
 from bench.training.latents import Segment
 
-LENGTH, FIRST, COUNT = 24, 10, 4  # latent frames: of the history, before the asked run, in the run
+LENGTH, COUNT = 24, 4  # latent frames: of the history, and of the run in its middle that is asked for
 
 
 @torch.no_grad()
@@ -32,22 +32,25 @@ def recall_psnr(
     """Mean PSNR (dB) of one asked run per video, undeclared, against the true frames (not their latents)."""
     scores = []
     rate, device = encoder.rate, dit.first_layer.weight.device
-    for segment in [segment for segment in segments if segment.latent_frames >= LENGTH][:most]:
-        latents = segment.latents(0, LENGTH)[None].to(device)
-        low = segment.low(rate, 0, LENGTH // rate.time)[None].to(device)
-        memory = encoder(latents, low, dit.first_layer)
-        times = torch.arange(FIRST, FIRST + COUNT, dtype=torch.float32, device=device)
+    for segment in sorted(segments, key=lambda segment: -min(segment.latent_frames, LENGTH))[:most]:
+        blocks = min(segment.latent_frames, LENGTH) // rate.time
+        latents = segment.latents(0, blocks * rate.time)[None].to(device)
+        memory = encoder(latents, segment.low(rate, 0, blocks)[None].to(device), dit.first_layer)
+        first = (blocks * rate.time - COUNT) // 2
+        times = torch.arange(first, first + COUNT, dtype=torch.float32, device=device)
         noise = torch.randn(latents[:, :, :COUNT].shape, generator=torch.Generator().manual_seed(0)).to(device)
         sigma = torch.ones(1, COUNT, device=device)
         velocity = dit(noise, sigma, times, text(to_bytes([""]).to(device)), memory)
-        scores.append(_psnr(space, segment, (noise - velocity).float()))
-    return sum(scores) / len(scores) if scores else float("nan")
+        scores.append(_psnr(space, segment, first, (noise - velocity).float()))
+    return sum(scores) / len(scores)
 
 
-def _psnr(space: LatentSpace, segment: Segment, recalled: Float[Tensor, "1 channel time height width"]) -> float:
+def _psnr(
+    space: LatentSpace, segment: Segment, first: int, recalled: Float[Tensor, "1 channel time height width"]
+) -> float:
     """The run's first latent gives the decoder its past, so its frame is not scored."""
     shown = space.to_frames(space.decode(recalled.to(space.device)))[1:]
     per_latent = space.shapes.vae_stride[0]
-    start = round(segment.first_s * segment.latents_per_s * per_latent) + 1 + per_latent * FIRST
+    start = round(segment.first_s * segment.latents_per_s * per_latent) + 1 + per_latent * first
     error = (shown.astype(np.float64) - segment.video.read(start, len(shown))) ** 2
     return float(10 * np.log10(255**2 / error.mean()))
