@@ -38,6 +38,7 @@ def write_card(path: Path, about: About, learned: Collection) -> None:
         ),
         ("licences of footage", ", ".join(f"{name} ({count})" for name, count in sorted(licences.items()))),
         *((f"validation: {name}", f"{value:g}") for name, value in sorted(training["validation"].items())),
+        *([("note", training["note"])] if "note" in training else []),
         ("commit", f"`{training['commit']}`"),
     ]
     text = [f"# {path.stem}", "", f"{_WHAT[about.kind]}, trained by Keepframe. Written by the training itself.", ""]
