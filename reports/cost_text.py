@@ -77,7 +77,7 @@ def stages(one: Figures) -> Grid:
 def curves(grown: Sequence[Growth]) -> Grid:
     """How figures grow with the history: the slope per minute with its 95 % interval."""
     columns = ("configuration", "figure", "by history", "per minute of history", "95 % interval", "out of memory at")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in grown:
         points = ", ".join(f"{x:g} s: {_number(y)}" for x, y in one.points)
         line = one.line
@@ -98,7 +98,7 @@ def curves(grown: Sequence[Growth]) -> Grid:
 def ratios(found: dict[str, Ratio]) -> Grid:
     """Candidate over baseline, by stage."""
     columns = ("stage", "candidate / baseline", "95 % interval", "rounds", "verdict")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             stage,
             f"{one.ratio:.3f}",

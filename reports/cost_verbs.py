@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -157,7 +157,7 @@ def _compare(what: What, profiles: "list[Profile]", against: Against, sections: 
             "Take 2 rounds or more, and a minimum above 0.",
         )
     candidate = profiles[0]
-    changed = {"rate": against.against_rate, "layers": against.against_layers}
+    changed: dict[str, Any] = {"rate": against.against_rate, "layers": against.against_layers}
     baseline = replace(candidate, **{name: value for name, value in changed.items() if value is not None})
     if against.against_code is not None and not (against.against_code / "runners" / "meter_child.py").is_file():
         raise NotComparableError(

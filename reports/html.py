@@ -19,6 +19,8 @@ from reports import charts, dotplots
 from reports.album import Album, Asked
 from reports.compare import compare
 from reports.comparison import MetricInfo
+from reports.cost_pareto import AXES as COSTS
+from reports.cost_pareto import pareto, peaks_mb, priced
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.frames import FULL_SCALE, HEAT
 from reports.glossary import metric_title
@@ -66,6 +68,8 @@ class _Page:
         self._looks = looks(results.run.get("spec") or {})
         self._metrics = scored_metrics(self._comparison)
         self._first = self._metrics[0] if self._metrics else None
+        horizons = [h for h in results.planned["horizon_s"].to_pylist() if h is not None]
+        self._peaks_mb = peaks_mb(store, results.run.get("spec") or {}, max(horizons, default=20.0))
         self._shown = representatives(self._comparison, self._first, self._looks) if self._first else []
         self._context = self._text() | self._charts()
         self._context["studies"] = [section(told, f"study-{at}") for at, told in enumerate(kept(store, results.key))]
@@ -129,7 +133,7 @@ class _Page:
         """Drawn charts by name. The large ones are drawn twice, for wide pages and for phones."""
         first = self._first
         if first is None:
-            return {"rate": (), "rates": (), "recall": (), "dots": (), "slices": ()}
+            return {"rate": (), "rates": (), "pareto": (), "recall": (), "dots": (), "slices": ()}
         results, found = self._results, self._looks
         rates = {m.name: rate_quality(results, m.name) for m in self._metrics}
         recall = {axis: recall_curves(results, first.name, axis, systems=self._shown) for axis in AXES}
@@ -143,6 +147,7 @@ class _Page:
                 drawn(charts.rate_quality(rates[m.name], m, found, NARROW), f"rate-{i}")
                 for i, m in enumerate(self._metrics[1:])
             ],
+            "pareto": self._pareto(first),
             "recall": _small_multiples(recall, first, found),
             "dots": [
                 drawn(dotplots.dots(self._comparison, m, found, Extent(180, 0)), f"dots-{i}")
@@ -150,6 +155,15 @@ class _Page:
             ],
             "slices": self._slices(first),
         }
+
+    def _pareto(self, metric: MetricInfo) -> list[Markup]:
+        """A small chart for every cost that at least two systems have; bytes have a chart of their own."""
+        drawings = []
+        for axis in COSTS:
+            rows = priced(self._comparison, metric, axis, self._peaks_mb)
+            if axis != "bytes_per_s" and len(rows) > 1:
+                drawings.append(drawn(pareto(rows, metric, axis, self._looks, PANEL), f"pareto-{axis}"))
+        return drawings
 
     def _slices(self, metric: MetricInfo) -> list[Markup]:
         if not self._comparison.slices:
