@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from bench.errors import StoreError
 from leaderboard.study import schema
@@ -30,6 +30,7 @@ _VOTES = pa.schema(
         ("right", pa.string()),
         ("left_role", pa.string()),
         ("right_role", pa.string()),
+        ("expected", pa.string()),  # the right answer of gold, traps and practice; null for real pairs
         ("repeat", pa.bool_()),
         ("choice", pa.string()),
         ("criteria", pa.string()),
@@ -41,6 +42,17 @@ _VOTES = pa.schema(
         ("simulated", pa.bool_()),
         ("hash", pa.string()),
     ]
+)
+
+
+def _side_of(item: Column) -> ColumnElement[str]:
+    return case((schema.vote.c.left_item == item, "left"), else_="right")
+
+
+_EXPECTED = case(
+    (schema.comparison.c.expected.in_(("left", "right")), schema.comparison.c.expected),
+    (schema.comparison.c.expected == "a", _side_of(schema.comparison.c.item_a)),
+    (schema.comparison.c.expected == "b", _side_of(schema.comparison.c.item_b)),
 )
 
 
@@ -85,6 +97,7 @@ def _votes(conn: Connection) -> list[dict[str, Any]]:
             right_system.c.name.label("right"),
             left.c.role.label("left_role"),
             right.c.role.label("right_role"),
+            _EXPECTED.label("expected"),
             vote.c.repeat_ix.label("repeat"),
             vote.c.choice,
             vote.c.criteria,

@@ -12,6 +12,7 @@ from leaderboard.study import new as studies
 from leaderboard.study import sources
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.engine import check_url, sqlite_warning
+from leaderboard.study.planning import plan_of, read_pilot
 from runners.console import err, last_line, out
 
 
@@ -35,6 +36,8 @@ class Making:
         The wanted interval around every difference, in Elo points.
     tie_rate
         The share of ties to plan with.
+    pilot
+        An earlier study (folder, export or file of votes): plan with what it measured instead of a guess.
     ledger
         A PostgreSQL database for the votes; SQLite in the folder by default.
     dry_run
@@ -48,6 +51,7 @@ class Making:
     skip_incomplete: bool = False
     half_width: float = 35.0
     tie_rate: float = 0.25
+    pilot: Path | None = None
     ledger: str = ""
     dry_run: bool = False
 
@@ -73,8 +77,13 @@ def new(
     with err.status("reading the videos"):
         found = sources.check(videos, skip_incomplete=making.skip_incomplete)
     texts = studies.read_texts(making.texts, found.prompts)
-    plan = studies.plan_of(
-        terms, len(found.clips), len(found.prompts), wanted_elo=making.half_width, tie_rate=making.tie_rate
+    plan = plan_of(
+        terms,
+        len(found.clips),
+        len(found.prompts),
+        wanted_elo=making.half_width,
+        tie_rate=making.tie_rate,
+        pilot=read_pilot(making.pilot) if making.pilot else None,
     )
     for line in (*plan.lines(), *found.notes):
         out.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -85,6 +94,7 @@ def new(
         studies.create(
             folder, terms, found, texts, url=url,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            told=lambda note: out.print(note, soft_wrap=True, highlight=False, markup=False),
         )  # fmt: skip
     if not url and sqlite_warning():
         err.print(sqlite_warning(), soft_wrap=True, highlight=False, markup=False)

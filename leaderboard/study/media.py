@@ -2,13 +2,14 @@
 
 A rater who could tell systems apart by their files' size, codec or tags would not be blind. Every clip is decoded and
 written again in the same way, once, when the study is made; the file's name is random and its date the same for all.
+Sound is left out: both videos of a pair play at once, so two soundtracks would be heard as one.
 """
 
 import math
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,8 @@ from bench.video.write import write_video
 
 TALLEST = 480
 FPS_RANGE = (12, 60)
+MOST_KBPS = 1800  # two clips at once over 4 Mbit/s, with some room
+_CRF = (18, 40)  # best, and worst that is tried
 _DATE = (946_684_800, 946_684_800)  # 2000-01-01 for every file
 
 Change = Callable[[Iterable[Frames]], Iterator[Frames]]
@@ -34,7 +37,17 @@ class Ladder:
 
     size: Size
     fps: Fraction
-    crf: int = 18
+    crf: int = _CRF[0]
+
+    def coarser(self, kbps: float) -> "Ladder":
+        """The form in which a clip that came out at `kbps` should be at most MOST_KBPS: six steps of CRF halve it.
+
+        >>> form = Ladder(Size(854, 480), Fraction(24))
+        >>> form.coarser(1500) == form, form.coarser(3600).crf, form.coarser(1e6).crf
+        (True, 24, 40)
+        """
+        steps = math.ceil(6 * math.log2(kbps / MOST_KBPS)) if kbps > MOST_KBPS else 0
+        return replace(self, crf=min(self.crf + steps, _CRF[1]))
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class Made:
     name: str
     sha256: str
     duration_ms: int
+    kbps: float
 
 
 def ladder(clips: Iterable[Clip], height: int = TALLEST) -> Ladder:
@@ -65,7 +79,8 @@ def make(clip: Clip, into: Path, form: Ladder, seconds: float, change: Change = 
     name = f"{secrets.token_hex(16)}.mp4"
     path = write_video(into / name, change(frames), form.fps, crf=form.crf)
     os.utime(path, _DATE)
-    return Made(name, digest_file(path), round(len(indices) / form.fps * 1000))
+    seconds = float(len(indices) / form.fps)
+    return Made(name, digest_file(path), round(seconds * 1000), path.stat().st_size * 8e-3 / seconds)
 
 
 def spoilt(frames: Iterable[Frames]) -> Iterator[Frames]:

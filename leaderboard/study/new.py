@@ -1,78 +1,23 @@
-"""Making a study: from videos to a ledger, media without names, and the plan in words."""
+"""Making a study: from videos to a ledger and media without names."""
 
 import json
 import random
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
 from bench.types import Clip as Source
 from leaderboard.study import media
-from leaderboard.study.config import CRITERIA, StudyConfig
+from leaderboard.study.config import StudyConfig
 from leaderboard.study.design import Check, Clip, Design, write_design
 from leaderboard.study.folder import StudyFolder
 from leaderboard.study.sources import Sources
-from suites.preference.planner import DESIGN_EFFECT, half_width, votes_needed
 
 Progress = Callable[[int, int], None]
+Told = Callable[[str], None]
 POOL = 4  # gold pairs and traps made for each that a rater sees, so that raters cannot tell each other which they are
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a study will cost and what it will buy, before anybody votes."""
-
-    systems: int
-    prompts: int
-    raters: int
-    per_rater: int
-    checks: int
-    wanted_elo: float
-    tie_rate: float
-
-    @property
-    def votes(self) -> int:
-        """Votes that rank, when all raters finish."""
-        return self.raters * self.per_rater
-
-    @property
-    def needed(self) -> int:
-        """Votes for 95 % intervals of ± `wanted_elo` around every difference."""
-        return votes_needed(self.systems, self.wanted_elo, self.tie_rate)
-
-    def lines(self) -> list[str]:
-        """The plan in words."""
-        bought = half_width(self.systems, self.votes, self.tie_rate)
-        raters = -(-self.needed // self.per_rater)
-        verdict = "enough" if self.votes >= self.needed else f"plan {raters} raters, or accept wider intervals"
-        pairs = self.systems * (self.systems - 1) // 2
-        return [
-            f"{self.systems} systems on {self.prompts} prompts: {pairs * self.prompts} comparisons",
-            f"{self.raters} raters x {self.per_rater} pairs = {self.votes} votes (and {self.checks} checks a rater)",
-            f"they buy intervals of about ±{bought:.0f} Elo points around every difference "
-            f"(design effect {DESIGN_EFFECT:g}, {self.tie_rate:.0%} ties)",
-            f"±{self.wanted_elo:g} points need {self.needed} votes: {verdict}",
-        ]
-
-
-def plan_of(config: StudyConfig, systems: int, prompts: int, *, wanted_elo: float, tie_rate: float) -> Plan:
-    """The plan of a study of this size. Raises `UsageError` when a rater would need pairs that there are not."""
-    comparisons = systems * (systems - 1) // 2 * prompts
-    if config.per_rater > comparisons:
-        raise UsageError(
-            f"{config.per_rater} pairs a rater, but there are only {comparisons} comparisons.",
-            f"Use --per-rater {comparisons}, or more prompts.",
-        )
-    if config.repeats > config.per_rater:
-        raise UsageError(f"{config.repeats} repeats of {config.per_rater} pairs.", "Use fewer --repeats.")
-    for name in config.criteria:
-        if name not in CRITERIA:
-            raise UsageError(f"There is no criterion {name!r}.", f"Available: {', '.join(CRITERIA)}.")
-    checks = config.gold + config.repeats + config.traps + 1
-    return Plan(systems, prompts, config.raters, config.per_rater, checks, wanted_elo, tie_rate)
 
 
 def read_texts(path: Path | None, prompts: Iterable[str]) -> dict[str, str]:
@@ -97,8 +42,10 @@ def create(
     *,
     url: str = "",
     progress: Progress = lambda done, total: None,
+    told: Told = lambda note: None,
 ) -> StudyFolder:
-    """Make the study in an empty or new folder. Killed half-way, it leaves a folder that is no study.
+    """Make the study in an empty or new folder. Killed half-way, it leaves a folder that is no study. `told` hears
+    what was changed about clips that would not play on a poor link.
 
     Raises `StoreError` where something is already, `VideoError` for a video that breaks while it is read.
     """
@@ -107,7 +54,7 @@ def create(
     folder = root / "media"
     folder.mkdir(parents=True)
     try:
-        made = _Maker(folder, sources, progress)
+        made = _Maker(folder, sources, progress, told)
         design = Design(texts, *made.everything(config))
         study = StudyFolder(root, url or f"sqlite:///{(root / 'ledger.sqlite').absolute()}")
         write_design(study.url, config, design, time.time_ns() // 1_000_000)
@@ -121,15 +68,17 @@ def create(
 class _Maker:
     """Writes clips and remembers how many."""
 
-    def __init__(self, folder: Path, sources: Sources, progress: Progress) -> None:
+    def __init__(self, folder: Path, sources: Sources, progress: Progress, told: Told) -> None:
         self._folder = folder
         self._clips = sources.clips
         self._prompts = sources.prompts
-        self._form = media.ladder(clip for own in sources.clips.values() for clip in own.values())
+        form = media.ladder(clip for own in sources.clips.values() for clip in own.values())
+        self._form = dict.fromkeys(sources.prompts, form)
         self._seconds = {
             prompt: min(own[prompt].duration_s for own in sources.clips.values()) for prompt in self._prompts
         }
         self._progress = progress
+        self._told = told
         self._done = self._total = 0
 
     def everything(self, config: StudyConfig) -> tuple[tuple[Clip, ...], tuple[Check, ...]]:
@@ -141,7 +90,7 @@ class _Maker:
         traps = draw.sample(self._prompts, min(len(self._prompts), POOL * config.traps))
         practice = draw.choice(places)
         self._total = len(places) + len(gold) + 2 * len(traps) + 1
-        clips = {place: self._make(*place, "clip") for place in places}
+        clips = {(clip.system, prompt): clip for prompt in self._prompts for clip in self._alike(prompt)}
         extra: list[Clip] = []
         checks: list[Check] = []
         for place in gold:
@@ -154,15 +103,36 @@ class _Maker:
             checks.append(Check("trap", pair[0].media, pair[1].media, side))
         extra.append(self._make(*practice, "spoilt", media.spoilt))
         checks.append(Check("practice", clips[practice].media, extra[-1].media, "a"))
-        return (*clips.values(), *extra), tuple(checks)
+        return (*(clips[place] for place in places), *extra), tuple(checks)
+
+    def _alike(self, prompt: str) -> list[Clip]:
+        """The clips of a prompt, at one quality: if one would not play on a poor link, all are made again, coarser."""
+        form = self._form[prompt]
+        while True:
+            made = {system: self._written(system, prompt) for system in sorted(self._clips)}
+            fastest = max(one.kbps for one in made.values())
+            coarser = self._form[prompt].coarser(fastest)
+            if coarser == self._form[prompt]:
+                break
+            self._form[prompt] = coarser
+            for one in made.values():
+                (self._folder / one.name).unlink()
+        if coarser != form:
+            self._told(f"prompt {prompt!r}: all clips at CRF {coarser.crf}, so that two play at once on a poor link")
+        return [self._counted(system, prompt, "clip", one) for system, one in made.items()]
 
     def _card(self, system: str, prompt: str, side: media.Side) -> Clip:
-        frames = round(self._seconds[prompt] * float(self._form.fps))
+        frames = round(self._seconds[prompt] * float(self._form[prompt].fps))
         return self._make(system, prompt, "card", media.card(side, frames))
 
-    def _make(self, system: str, prompt: str, role: str, change: media.Change = iter) -> Clip:
+    def _make(self, system: str, prompt: str, role: str, change: media.Change) -> Clip:
+        return self._counted(system, prompt, role, self._written(system, prompt, change))
+
+    def _written(self, system: str, prompt: str, change: media.Change = iter) -> media.Made:
         source: Source = self._clips[system][prompt]
-        made = media.make(source, self._folder, self._form, self._seconds[prompt], change)
+        return media.make(source, self._folder, self._form[prompt], self._seconds[prompt], change)
+
+    def _counted(self, system: str, prompt: str, role: str, made: media.Made) -> Clip:
         self._done += 1
         self._progress(self._done, self._total)
-        return Clip(system, prompt, made.name, made.sha256, made.duration_ms, float(self._form.fps), role)
+        return Clip(system, prompt, made.name, made.sha256, made.duration_ms, float(self._form[prompt].fps), role)

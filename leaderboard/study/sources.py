@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
+
 from bench.errors import UsageError, VideoError, did_you_mean
 from bench.store import Store
 from bench.types import Clip
@@ -113,8 +115,16 @@ def _unlike(clips: dict[str, dict[str, Clip]]) -> Iterable[str]:
             yield f"prompt {prompt!r}: lengths from {min(lengths)} s to {max(lengths)} s; all are cut to the shortest"
     if len({clip.size for own in clips.values() for clip in own.values()}) > 1:
         yield "the videos differ in size; all are scaled to one, with black bars where shapes differ"
+    sounding = sum(_sounds(clip.path) for own in clips.values() for clip in own.values())
+    if sounding:
+        yield f"{sounding} videos have sound, which is left out: both videos of a pair play at once"
     if len({round(float(clip.fps), 2) for own in clips.values() for clip in own.values()}) > 1:
         yield "the videos differ in frame rate; all are shown at the highest, frames are repeated"
+
+
+def _sounds(path: Path) -> bool:
+    with av.open(f"file:{path}") as container:
+        return bool(container.streams.audio)
 
 
 def _listed(told: tuple[str, ...], most: int = 10) -> str:

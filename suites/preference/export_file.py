@@ -17,8 +17,7 @@ VOTES, EVENTS, STUDY = "votes.parquet", "events.jsonl", "study.json"
 def read_export(folder: Path) -> Record:
     """The record of what `keepframe study export` wrote into this folder.
 
-    Answers to gold pairs can be checked from the export, those to traps cannot (which side a card asks for is in the
-    ledger alone). Raises `UsageError` for files that are missing or are not an export.
+    Raises `UsageError` for files that are missing or are not an export.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -46,18 +45,15 @@ def _record(told: dict[str, Any], rows: list[dict[str, Any]], excluded: dict[str
     both = gather(Vote(row["left"], row["right"], said, row["rater"], row["prompt"], on) for row, on, said in answered)
     again = np.array([row["repeat"] for row, _, _ in answered])
     raters = {name: at for at, name in enumerate(both.raters)}
-    gold = [row for row in rows if row["kind"] == "gold" and row["rater"] in raters]
-    wanted = {("clip", "spoilt"): "left", ("spoilt", "clip"): "right"}
+    checks = [row for row in rows if row["kind"] in ("gold", "trap") and row["rater"] in raters]
     active = [row["propensity"] if row["scheduler"] == "active" else np.nan for row, _, _ in answered]
     return Record(
         title=str(told["config"]["title"]),
         votes=both.where(~again),
         at_s=np.array([row["received_ms"] / 1e3 for row, _, _ in answered])[~again],
         propensity=np.array(active)[~again],
-        check_rater=np.array([raters[row["rater"]] for row in gold], dtype=np.int64),
-        check_right=np.array(
-            [wanted.get((row["left_role"], row["right_role"])) == row["choice"] for row in gold], dtype=bool
-        ),
+        check_rater=np.array([raters[row["rater"]] for row in checks], dtype=np.int64),
+        check_right=np.array([row["choice"] == row["expected"] for row in checks], dtype=bool),
         repeats=both.where(again),
         excluded=excluded,
         simulated=bool(told["simulated"]) or any(row["simulated"] for row in rows),

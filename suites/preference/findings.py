@@ -152,7 +152,7 @@ def findings(found: Record, how: Reading | None = None, scores: Mapping[str, Sco
     """
     how = how or Reading()
     model = _checked(found, how)
-    found = _weighed(found)
+    found = weighed(found)
     votes = found.without(set(found.excluded))
     asked = [name for name in votes.criteria if (votes.criterion == votes.criteria.index(name)).any()]
     rankings, unranked = [], []
@@ -202,7 +202,7 @@ def _checked(found: Record, how: Reading) -> TieModel:
     return MODELS[how.model]
 
 
-def _weighed(found: Record) -> Record:
+def weighed(found: Record) -> Record:
     """With votes that count by inverse propensity, where pairs were drawn actively; the others were drawn evenly."""
     known = ~np.isnan(found.propensity)
     if not known.any():

@@ -1,6 +1,7 @@
 """From videos to a study: what is refused by name, what is made alike, what the plan says, stored runs."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from sqlalchemy import select
+from unit.preference_studies import study as simulated_study
 
 from bench.errors import StoreError, UsageError
 from bench.types import Clip, Size
@@ -17,9 +19,15 @@ from bench.video.write import write_video
 from leaderboard.study import media, schema
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.making import Making, new
-from leaderboard.study.new import create, plan_of, read_texts
+from leaderboard.study.new import create, read_texts
+from leaderboard.study.planning import Pilot, plan_of, read_pilot
 from leaderboard.study.sources import check, from_folders, from_run
+from suites.preference.fit import fit
+from suites.preference.pilot import Components, components
 from suites.preference.planner import votes_needed
+from suites.preference.record import record
+from suites.preference.votes import count
+from suites.preference.votes_file import write_votes
 from tests.unit.store_factory import SYSTEMS, synthetic_store
 from tests.unit.study_videos import frames, videos
 
@@ -127,6 +135,78 @@ def test_the_plan_is_the_planners(capsys: pytest.CaptureFixture[str], tmp_path: 
     new(tmp_path / "s", *videos(tmp_path / "in"), terms=StudyConfig(per_rater=2), making=Making(dry_run=True))
     assert "2 systems on 2 prompts: 2 comparisons" in capsys.readouterr().out
     assert not (tmp_path / "s").exists()
+
+
+def test_a_pilot_replaces_the_guess(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pilot = Pilot("pilot", 3, Components(vote=40.0, rater=0.4, prompt=0.1))
+    terms = StudyConfig(raters=10, per_rater=12)
+    plan = plan_of(terms, 5, 30, wanted_elo=80, tie_rate=0.2, pilot=pilot)
+    parts = Components(vote=80.0, rater=0.4, prompt=0.1)  # each of ten pairs of systems gets half of the votes
+    assert plan.bought == parts.half_width(120, 10, 30) and plan.design_effect == parts.design_effect(120, 10, 30)
+    assert plan.needed is not None and plan.needed % 12 == 0
+    raters = plan.needed // 12
+    assert parts.half_width(plan.needed, raters, 30) <= 80 < parts.half_width(plan.needed - 12, raters - 1, 30)
+    assert "measured in pilot" in plan.lines()[2] and f"plan {raters} raters" in plan.lines()[3]
+    few = plan_of(terms, 5, 4, wanted_elo=80, tie_rate=0.2, pilot=pilot)
+    assert few.needed is None and "add prompts" in few.lines()[3], "no number of raters mends four prompts"
+
+    votes = simulated_study(np.random.default_rng(0), 12, 10, 20, np.array([0.3, 0.0, -0.3]))
+    write_votes(replace(record("pilot", votes), simulated=True), tmp_path / "pilot.csv")
+    making = Making(dry_run=True, pilot=tmp_path / "pilot.csv")
+    new(tmp_path / "s", *videos(tmp_path / "in"), terms=StudyConfig(per_rater=2), making=making)
+    told = components(votes, fit(count(votes)))
+    assert read_pilot(tmp_path / "pilot.csv").parts == told
+    assert "measured in pilot (SIMULATED raters)" in capsys.readouterr().out
+    alone = votes.where(votes.rater == 0)
+    write_votes(record("alone", alone), tmp_path / "alone.csv")
+    with pytest.raises(UsageError, match="is no pilot"):
+        read_pilot(tmp_path / "alone.csv")
+
+
+def test_clips_that_would_not_play_on_a_poor_link_are_coarser_with_their_rivals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "MOST_KBPS", 100)
+    grain = np.random.default_rng(0).normal(0, 25, (12, 48, 64, 3))
+    for prompt, noise in (("calm", 0.0), ("grainy", 1.0)):
+        write_video(tmp_path / "a" / f"{prompt}.mp4", [frames(0, 0, 1.0, 48, 12)[:, :, :64]], 12)
+        shots = np.clip(frames(0, 0, 1.0, 48, 12)[:, :, :64] + noise * grain, 0, 255).astype(np.uint8)
+        write_video(tmp_path / "b" / f"{prompt}.mp4", [shots], 12, crf=1)
+    said: list[str] = []
+    found = check(from_folders([str(tmp_path / "a"), str(tmp_path / "b")]))
+    terms = StudyConfig(per_rater=1, gold=0, repeats=0, traps=0)
+    folder = create(tmp_path / "study", terms, found, dict.fromkeys(found.prompts, ""), told=said.append)
+    assert len(said) == 1 and "'grainy'" in said[0] and "all clips at CRF" in said[0]
+    with folder.ledger() as ledger, ledger.reading() as conn:
+        rows = conn.execute(select(schema.item.c.media, schema.item.c.duration_ms)).all()
+    kbps = [(folder.media / row.media).stat().st_size * 8 / row.duration_ms for row in rows]
+    assert max(kbps) <= 100 and len(list(folder.media.iterdir())) == len(rows) == 5, "nothing is left over"
+
+
+def test_sound_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_video(tmp_path / name / "p.mp4", [frames(0, 0, 1.0, 32, 12)], 12)
+    loud = tmp_path / "b" / "p.mp4"
+    with av.open(str(loud)) as silent, av.open(str(tmp_path / "p.mkv"), "w") as container:
+        video = container.add_stream_from_template(silent.streams.video[0])
+        audio = container.add_stream("aac", rate=8000)
+        for packet in silent.demux():
+            if packet.dts is not None:
+                packet.stream = video
+                container.mux(packet)
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        tone.sample_rate, tone.pts = 8000, 0
+        container.mux(audio.encode(tone))
+        container.mux(audio.encode(None))
+    (tmp_path / "p.mkv").replace(tmp_path / "b" / "p.mkv")
+    loud.unlink()
+    found = check(from_folders([str(tmp_path / "a"), str(tmp_path / "b")]))
+    assert [note for note in found.notes if "sound" in note] == [
+        "1 videos have sound, which is left out: both videos of a pair play at once"
+    ]
+    clip = media.make(found.clips["b"]["p"], tmp_path, media.Ladder(Size(56, 32), Fraction(12)), 1.0)
+    with av.open(str(tmp_path / clip.name)) as made:
+        assert not made.streams.audio
 
 
 def test_texts(tmp_path: Path) -> None:
