@@ -32,7 +32,7 @@ def section(profile: Profile) -> Work:
     >>> from suites.cost.profile import profile
     >>> work = section(profile("wan-14b", layers=1))
     >>> round(work.denoise_step / 1e12, 1), work.prefill
-    (10.6, 0)
+    (8.0, 0)
     """
     shapes, frame = profile.shapes, profile.frame
     rate = profile.memory_rate
