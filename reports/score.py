@@ -186,7 +186,7 @@ def _askable(footage: dict[str, Footage], beside: Beside) -> list[str]:
     Those of a benchmark's own prompts (VBench-2.0) are asked by name only: of other videos they say little.
     """
     items = [item for one in footage.values() for item in one.items]
-    here = set(beside.opened)
+    here: set[str] = {"siblings", *beside.opened}
     if beside.prompts is not None or any(item.storyboard for item in items):
         here.add("prompt")
     if any(item.annotation for item in items):

@@ -94,12 +94,22 @@ def build(
     prompted: dict[str, None] = {}  # in order, each once
     for system, footage in systems.items():
         shown = {item.name: _storyboard(item, said) for item in footage.items}
+        numbered: dict[str, list[Item]] = {}
+        for item in footage.items:
+            numbered.setdefault(_base(_stem(item.name)), []).append(item)
         groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in shown.items()})
         for item in footage.items:
             stem, lines = _stem(item.name), shown[item.name]
             seen |= {item.name} if said is not None and said.prompt(item.name) else set()
             prompted |= dict.fromkeys(line.text for line in lines)
-            ask, case_key = _ask(system, item, lines, judges, _known(item, lines, beside, asked))
+            together = numbered[_base(stem)]
+            mine = {
+                ref: metric
+                for ref, metric in judges.items()
+                if item is together[0] or not getattr(metric, "once_a_prompt", False)
+            }
+            known = _known(item, lines, beside, asked) | {"siblings": [_content(one) for one in together]}
+            ask, case_key = _ask(system, item, lines, mine, known)
             rows += [
                 {
                     "case": stem,
@@ -119,7 +129,7 @@ def build(
                     "better": metric.better,
                     "score_key": ask.scores[ref],
                 }
-                for ref, metric in judges.items()
+                for ref, metric in mine.items()
             ]
             if item.clip is None:
                 problems[ask.prediction_key] = item.problem or "cannot be read"
@@ -241,7 +251,7 @@ def _known(item: Item, lines: tuple[Prompt, ...], beside: Beside, asked: Judge |
 
 def _check(metrics: Iterable[VideoMetric], beside: Beside) -> None:
     """Raises UsageError for a metric that reads what nobody named."""
-    here = {"prompt", "annotation", *beside.opened, *(("judge",) if beside.judge else ())}
+    here = {"prompt", "annotation", "siblings", *beside.opened, *(("judge",) if beside.judge else ())}
     if beside.said is not None:
         here.add("questions")
     for metric in metrics:
@@ -272,9 +282,13 @@ def _task(stem: str, group: str, clip: Clip, lines: tuple[Prompt, ...], case_key
 def _groups(prompts: Mapping[str, str]) -> dict[str, str]:
     """Case -> the statistical unit, from case -> prompt. `a cat-0` to `a cat-4` of one prompt are one unit, since
     what is hard about the prompt is hard for all five; `take-0` and `take-1` without a prompt are two."""
-    bases = {case: re.sub(r"-\d+$", "", case) for case in prompts}
+    bases = {case: _base(case) for case in prompts}
     tries = Counter((bases[case], prompt) for case, prompt in prompts.items() if prompt)
     return {case: bases[case] if tries[bases[case], prompt] > 1 else case for case, prompt in prompts.items()}
+
+
+def _base(case: str) -> str:
+    return re.sub(r"-\d+$", "", case)
 
 
 def _cautions(judges: Iterable[VideoMetric], prompts: Iterable[str]) -> list[str]:

@@ -28,8 +28,8 @@ class SampledFlow:
         check_size(clip)
         return range(0, clip.frames, interval(clip.fps))
 
-    def begin(self, clip: Clip) -> "_Pairs":
-        return _Pairs(self.frames(clip), loaded(weights.path("raft")), TOP)
+    def begin(self, clip: Clip) -> "Pairs":
+        return Pairs(self.frames(clip), loaded(weights.path("raft")), TOP)
 
 
 class NativeFlow:
@@ -45,8 +45,8 @@ class NativeFlow:
         check_size(clip)
         return every(clip)
 
-    def begin(self, clip: Clip) -> "_Pairs":
-        return _Pairs(self.frames(clip), loaded(weights.path("raft")), TOP_STATIC, ends=True)
+    def begin(self, clip: Clip) -> "Pairs":
+        return Pairs(self.frames(clip), loaded(weights.path("raft")), TOP_STATIC, ends=True)
 
 
 def check_size(clip: Clip) -> None:
@@ -59,7 +59,9 @@ def check_size(clip: Clip) -> None:
         raise KeepframeError(f"{clip.path} has one frame: nothing moves in it.", "Give 2 frames or more.")
 
 
-class _Pairs:
+class Pairs:
+    """RAFT between each frame that is written and the next, as the mean length of the longest `part` of the vectors."""
+
     def __init__(self, frames: Sequence[int], model: Any, part: float, *, ends: bool = False) -> None:
         self._frames = list(frames)
         self._model = model

@@ -27,8 +27,9 @@ Features that name the same function share its result, so it must be a module's 
 """
 
 
-Reads = Literal["prompt", "annotation", "judge", "questions", "face", "tracker", "interpolator", "anatomy"]
-"""What a score may depend on beside the frames. The last four are models of the user's (suites/features/plugins.py)."""
+Reads = Literal["prompt", "annotation", "siblings", "judge", "questions", "face", "tracker", "interpolator", "anatomy"]
+"""What a score may depend on beside the frames. Siblings are the other videos of the same prompt; the last four are
+models of the user's (suites/features/plugins.py)."""
 
 
 @runtime_checkable
@@ -130,7 +131,8 @@ class VideoMetric(Protocol):
 
     `available()` is None when the metric can run here, else the sentence that says what is missing and the command
     that fetches it. `reads` names what its values depend on beside the frames, so that it gets into the address.
-    A metric may also have `caution(prompts) -> str | None`: what to say to the user about these prompts.
+    A metric may also have `caution(prompts) -> str | None`: what to say to the user about these prompts; and
+    `once_a_prompt = True`: of the videos `prompt-0`, `prompt-1`, … only the first is scored, together with the others.
     """
 
     name: str

@@ -8,8 +8,10 @@ What VBench-Long calls in-clip is here. Its clip-to-clip branch, which VBench-Lo
 of its developers, needs DINOv2 and DreamSim; `fused` joins the two as it does, from whoever has computed them.
 """
 
+import csv
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib.resources import files
 from typing import Literal
 
 import numpy as np
@@ -58,6 +60,20 @@ def fused(
     """
     mapped = float(np.interp(clip_to_clip, *table))
     return (1 - weight) * in_clip + weight * mapped if mapped != 0.0 else in_clip
+
+
+def mapping(kind: Literal["subject", "background"]) -> tuple[list[float], list[float]]:
+    """The published table for `fused`: what clip-to-clip scores of 0.00 to 1.00 are worth.
+
+    Source: `configs/subject_mapping_table.yaml` and `background_mapping_table.yaml` of VBench-Long (Apache-2.0).
+
+    >>> scores, worth = mapping("subject")
+    >>> len(scores), round(worth[50], 4), round(fused(0.9, 0.5, mapping("background")), 4)
+    (101, 0.9327, 0.923)
+    """
+    text = files("suites.vbench").joinpath("long_tables.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return [float(row["clip_to_clip"]) for row in rows], [float(row[kind]) for row in rows]
 
 
 def clip_to_clip(embeddings: Float[np.ndarray, "frame channel"], stretches: Sequence[Stretch]) -> float:
