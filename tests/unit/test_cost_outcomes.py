@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from bench.errors import KeepframeError, NotComparableError, UnavailableError, UsageError
 from bench.store import Store
 from reports.cost import figures, growth
-from reports.cost_text import curves
+from reports.cost_text import curves, overview
 from reports.cost_verbs import Against, cost
 from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process
 from runners.meter import MemoryMeter, TimeMeter
@@ -100,6 +101,22 @@ def test_the_ballast_leaves_the_budget_free_and_refuses_a_full_card(monkeypatch:
     assert 0 <= free[0] - (8 << 30) <= 2 << 20
     with pytest.raises(UnavailableError, match="are free"):
         meter_ballast.fill("cuda", 12 << 30)
+
+
+def test_a_simulated_card_is_labelled_and_the_ballast_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = {"reserved": 7_000_000_000, "device": 79_000_000_000}
+    memory = {"peak": dict(peaks), "stages": {"compress": dict(peaks)}, "sources": {}}
+    document = {"pass": "memory", "outcome": "done", "environment": HERE, "memory": memory}
+    ended = SimpleNamespace(returncode=0, stdout=json.dumps(document), stderr="")
+    monkeypatch.setattr(meter_process.subprocess, "run", lambda *_, **__: ended)
+    monkeypatch.setattr(meter_process, "holding", lambda *_: nullcontext())
+    asked = Request(profile("wan-14b", layers=4, device="cuda"), "memory", 1, budget_bytes=8_000_000_000)
+    found = meter_process.measure(asked)
+    assert found["memory"]["peak"] == {"reserved": 7_000_000_000} == found["memory"]["stages"]["compress"]
+    told = figures(Cost("k", "s", asked.profile, HERE, None, found, ()))
+    assert any("simulated card" in note and "8 GB" in note for note in told.notes)
+    assert any("4 of the DiT's layers" in note for note in told.notes)
+    assert "(simulated)" in overview([told])[2][0][0]
 
 
 def test_marks_of_a_gpu_are_reset_and_read_by_stage(monkeypatch: pytest.MonkeyPatch) -> None:
