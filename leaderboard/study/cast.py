@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, select, update
 
-from bench.digest import canonical, digest_bytes
+from bench.digest import digest_bytes
+from leaderboard.study.chain import canonical_json
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.schema import CHOICES, assignment, event, item, rater, vote
 from leaderboard.study.writer import Refused, Transaction
@@ -31,10 +32,19 @@ class Ballot:
     app_version: str = ""
 
     @cached_property
+    def criteria_json(self) -> str:
+        return canonical_json(self.criteria)
+
+    @cached_property
+    def telemetry_json(self) -> str:
+        return canonical_json(self.telemetry)
+
+    @cached_property
     def sha256(self) -> str:
         """The digest of what was said; of the measurements too, so that a request is the same only if all of it is."""
-        said = {"choice": self.choice, "criteria": self.criteria, "telemetry": self.telemetry}
-        return digest_bytes(canonical(said).encode())
+        choice = canonical_json(self.choice)
+        said = f'{{"choice":{choice},"criteria":{self.criteria_json},"telemetry":{self.telemetry_json}}}'
+        return digest_bytes(said.encode())
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ def _refusal(ballot: Ballot, row: Row, config: StudyConfig, closed: bool) -> Ref
     unknown = set(ballot.criteria) - set(config.criteria)
     if ballot.choice not in CHOICES or unknown or not set(ballot.criteria.values()) <= {"left", "right", "tie"}:
         return Refused(422, "This is not an answer to what was asked.")
-    if len(canonical(ballot.telemetry)) > MOST_TELEMETRY:
+    if len(ballot.telemetry_json) > MOST_TELEMETRY:
         return Refused(422, "The measurements are too long.")
     watched = [ballot.telemetry.get(name, 0) for name in ("watched_left", "watched_right")]
     if not all(isinstance(share, int | float) and share >= config.min_watch - 0.02 for share in watched):
@@ -146,8 +156,8 @@ def _vote(tx: Transaction, ballot: Ballot, row: Row, elapsed_ms: int) -> dict[st
         "left_item": row.left_item,
         "right_item": row.right_item,
         "choice": ballot.choice,
-        "criteria": canonical(ballot.criteria),
-        "telemetry": canonical(ballot.telemetry),
+        "criteria": ballot.criteria_json,
+        "telemetry": ballot.telemetry_json,
         "request_sha256": ballot.sha256,
         "elapsed_ms": elapsed_ms,
         "received_ms": tx.now_ms,

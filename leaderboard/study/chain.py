@@ -6,16 +6,18 @@ in every export, and `verify` takes a head that was written down earlier.
 """
 
 import heapq
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 
-from bench.digest import canonical, digest_bytes
+from bench.digest import digest_bytes
 from leaderboard.study.schema import event, vote
 
 GENESIS = "0" * 64
 _TABLES = {"vote": vote, "event": event}
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
 class Head(NamedTuple):
@@ -25,13 +27,23 @@ class Head(NamedTuple):
     hash: str
 
 
+def canonical_json(value: Any) -> str:
+    """`bench.digest.canonical`, character for character, of what came from JSON or from a row: it looks for no other
+    types, and so takes a third of the time. Five of these were a fifth of what a vote costs.
+
+    >>> canonical_json({"b": 1, "a": [1.0, "ü", None, True]})
+    '{"a":[1.0,"ü",null,true],"b":1}'
+    """
+    return _encoder.encode(value)
+
+
 def link(prev_hash: str, table: str, row: dict[str, Any]) -> str:
     """The hash of a row (without its own `prev_hash` and `hash`) that follows `prev_hash`.
 
     >>> link(GENESIS, "event", {"seq": 1, "kind": "open"})[:16]
     '75a37a31995cf8ef'
     """
-    return digest_bytes((prev_hash + canonical({"table": table, "row": row})).encode())
+    return digest_bytes((prev_hash + canonical_json({"table": table, "row": row})).encode())
 
 
 def head(conn: Connection) -> Head:
@@ -67,7 +79,7 @@ class Appender:
 
     def event(self, at_ms: int, kind: str, subject: str, **body: Any) -> int:
         """Append one event."""
-        row = {"at_ms": at_ms, "kind": kind, "subject": subject, "body": canonical(body)}
+        row = {"at_ms": at_ms, "kind": kind, "subject": subject, "body": canonical_json(body)}
         return self.extend("event", [row])[0]
 
 

@@ -1,5 +1,6 @@
 """What every answer of the rater's page carries, and which requests are not answered at all."""
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,8 +52,6 @@ async def json_body(request: Request) -> dict[str, Any]:
 
     A page elsewhere cannot send JSON here without being asked by the browser who it is; its Origin tells.
     """
-    import json
-
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise Refused(415, "Send JSON.")
     origin = request.headers.get("origin")
@@ -65,6 +64,8 @@ async def json_body(request: Request) -> dict[str, Any]:
             raise Refused(413, "The request is too long.")
     try:
         told = json.loads(body, parse_constant=_no_constant)
+        if b"\\u" in body:  # half of a surrogate pair is JSON, but no text that could be stored
+            json.dumps(told, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refused(400, "The request is no JSON.") from None
     if not isinstance(told, dict):

@@ -250,6 +250,8 @@ def test_somebody_elses_pair_and_reordered_votes(site: Site) -> None:
         (b"{}", {"content-type": "text/plain"}, 415),
         (b"{}", {"origin": "https://evil.example"}, 403),
         (b"[" * 20_000, {}, 400),
+        (b'{"assignment": "%s", "choice": "left", "telemetry": {"x": 1e999}}' % (b"0" * 32), {}, 422),
+        (b'{"assignment": "\\ud800"}', {}, 400),
     ],
 )
 def test_poor_requests(site: Site, body: bytes, headers: dict[str, str], status: int) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+from bench.digest import canonical, digest_bytes
 from bench.errors import StoreError
 from leaderboard.study import chain, raters, schema
 from leaderboard.study.cast import Ballot
@@ -46,6 +47,16 @@ def ledger(folder: StudyFolder, clock: ManualClock) -> Ledger:
 def _rows(folder: StudyFolder, sql: str) -> list[tuple]:
     with sqlite3.connect(folder.root / "ledger.sqlite") as conn:
         return conn.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(
+    "value", [{"b": [1, -0.5, 1e-9, None, True], "a": {"é\n": "\U0001f600"}}, {}, "x", 12345678901234567890]
+)
+def test_text_that_is_hashed_is_the_canonical_one(value: object) -> None:
+    assert chain.canonical_json(value) == canonical(value)
+    ballot = Ballot("0" * 32, 1, "left", {"motion": "tie"}, {"x": value})
+    whole = {"choice": "left", "criteria": {"motion": "tie"}, "telemetry": {"x": value}}
+    assert ballot.sha256 == digest_bytes(canonical(whole).encode())
 
 
 def test_a_session_is_what_the_plan_says(ledger: Ledger) -> None:
