@@ -3,6 +3,7 @@
 Everything is made anew from the raw samples. What was not measured, or not often enough, is None.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from statistics import median
@@ -36,7 +37,8 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Figures:
-    """One configuration on one machine. `ready_ms` is loading and reading the history; rates are of warm sections."""
+    """One configuration on one machine. `ready_ms` is loading and reading the history; the cold first frame has the start
+    of the decoder in it; rates are of warm sections."""
 
     cost: Cost
     stages: tuple[StageTime, ...]
@@ -71,7 +73,7 @@ def figures(cost: Cost) -> Figures:
         cost=cost,
         stages=stages,
         ready_ms=None if load is None or not reading else load + sum(reading),
-        first_frame_cold_ms=known["first frame"].cold_ms if "first frame" in known else None,
+        first_frame_cold_ms=_added(known, "decoder start", "first frame"),
         first_frame_ms=known["first frame"].median_ms if "first frame" in known else None,
         frames_per_s=rate,
         real_time_factor=None if rate is None else rate / cost.profile.fps,
@@ -81,6 +83,11 @@ def figures(cost: Cost) -> Figures:
         joules_per_frame=None if joules is None or not frames else joules / (frames * len(sections)),
         notes=notes(cost),
     )
+
+
+def _added(known: dict[str, StageTime], *names: str) -> float | None:
+    times = [known[name].cold_ms for name in names if name in known]
+    return math.fsum(t for t in times if t is not None) if len(times) == len(names) else None
 
 
 def notes(cost: Cost) -> tuple[str, ...]:

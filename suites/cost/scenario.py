@@ -31,7 +31,17 @@ from suites.cost.summary import settled
 
 Phase = Literal["cold", "warming", "warm"]
 
-LEAVES = ("load", "vae encode", "compress", "prefill", "denoise step", "vae decode", "memory update", "write")
+LEAVES = (
+    "load",
+    "vae encode",
+    "compress",
+    "decoder start",
+    "prefill",
+    "denoise step",
+    "vae decode",
+    "memory update",
+    "write",
+)
 """The stages, in order. `section` and `first frame` span several of them."""
 
 MOST_WARMING = 8  # sections; beyond this it is said that nothing settled
@@ -130,6 +140,10 @@ class _Player:
             self._meter.section = index
             self._read(state, part)
         self.facts.history_tokens = self._tokens(state)
+        assert state.history.recent is not None
+        self._meter.phase, self._meter.section = "cold", 0
+        with self._meter.stage("decoder start"):  # once per video: the causal decoder needs a past
+            self._space.decode(state.history.recent, state.decoder)
         size = self._space.size
         with VideoWriter(self._folder / "warming.mp4", float(self._space.fps), size) as writer:
             self._warm_up("go on", "section", lambda: self._go_on(state.copy(), writer, 0), most_warming)
