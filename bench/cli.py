@@ -40,6 +40,7 @@ VERBS = {
     "list": ("runners.verbs:list_plugins", "List the plug-ins that a spec can name."),
     "try": ("runners.verbs:try_plugin", "Check a memory encoder of your own against the contract."),
     "doctor": ("runners.verbs:doctor", "Check this machine: versions, codecs, disk, exactness of the video reader."),
+    "isolate": ("runners.isolate:isolate", "Build the environment of a suite that needs one of its own: vbench."),
     "weights": ("runners.verbs:weights", "List, fetch, verify the published weights that learned metrics need."),
 }
 

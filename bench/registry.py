@@ -85,6 +85,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "motion_smoothness": "suites.vbench.smoothness:MotionSmoothness",
         "imaging_quality": "suites.vbench.imaging:ImagingQuality",
         "face_identity": "suites.consistency.identity:FaceIdentity",
+        # the published package, in an environment of its own: `keepframe isolate vbench`
+        "official_temporal_flickering": "runners.official:OfficialFlickering",
+        "official_subject_consistency": "runners.official:OfficialSubject",
+        "official_background_consistency": "runners.official:OfficialBackground",
+        "official_motion_smoothness": "runners.official:OfficialSmoothness",
+        "official_dynamic_degree": "runners.official:OfficialDynamic",
+        "official_aesthetic_quality": "runners.official:OfficialAesthetic",
         "vbench2_camera_motion": "suites.vbench2.tracks:CameraMotion",
         "vbench2_complex_landscape": "suites.vbench2.stories:ComplexLandscape",
         "vbench2_complex_plot": "suites.vbench2.stories:ComplexPlot",

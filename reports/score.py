@@ -1,10 +1,11 @@
 """`keepframe score`: judge folders of videos without a reference, and compare the folders pair by pair."""
 
+import math
 import os
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from cyclopts import Parameter
@@ -18,6 +19,7 @@ from runners.session import carry_out
 from runners.verbs import Json, StorePath
 from runners.watch import Beside, build, paid, series_of, watch
 from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
+from suites.vbench2 import dimensions as vbench2_totals
 
 
 def score(
@@ -108,14 +110,16 @@ def score(
             soft_wrap=True,
         )
     boards = leaderboards(opened, results)
-    for system, board in boards.items():
-        out.print(_said(system, board), markup=False, highlight=False, soft_wrap=True)
+    styled = vbench2(results)
+    for line in (*(_said(*one) for one in boards.items()), *(_said2(*one) for one in styled.items())):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
             {
                 "run": plan.key,
                 "store": str(store),
                 "vbench": {system: board._asdict() for system, board in boards.items()},
+                "vbench2_style": {system: found._asdict() for system, found in styled.items()},
                 "done": outcome.answers_done,
                 "done_before": outcome.answers_before,
                 "failures": results.failures.num_rows,
@@ -144,6 +148,44 @@ def _said(system: str, board: Totals) -> str:
         return f"VBench, {system}: {board.total:.4f} (quality {board.quality:.4f}, semantic {board.semantic:.4f})"
     there, every = len(DIMENSIONS) - len(board.missing), len(DIMENSIONS)
     return f"VBench, {system}: no total, {there} of {every} dimensions; on its scale these average {board.measured:.4f}"
+
+
+class Styled(NamedTuple):
+    """VBench-2.0-style totals of a system, from `scored` values of (video, dimension), `dropped` beside them."""
+
+    totals: vbench2_totals.Totals
+    scored: int
+    dropped: int
+
+
+def vbench2(results: Results) -> dict[str, Styled]:
+    """VBench-2.0-style totals of each system that has any of its dimensions; videos that dropped out count nowhere."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in results.scores.to_pylist():
+        if row["metric"].startswith(vbench2_totals.PREFIX):
+            dimension = row["metric"].removeprefix(vbench2_totals.PREFIX)
+            values.setdefault(row["system"], {}).setdefault(dimension, []).append(row["value"])
+    gone = Counter(
+        row["system"]
+        for row in results.failures.to_pylist()
+        if row["error"] == "DroppedOut" and row["metric"].startswith(vbench2_totals.PREFIX)
+    )
+    return {
+        system: Styled(
+            vbench2_totals.totals({name: math.fsum(one) / len(one) for name, one in found.items()}),
+            sum(len(one) for one in found.values()),
+            gone[system],
+        )
+        for system, found in sorted(values.items())
+    }
+
+
+def _said2(system: str, found: Styled) -> str:
+    total = "no total" if found.totals.total is None else f"{found.totals.total:.4f}"
+    there = [f"{name} {value:.4f}" for name, value in found.totals.categories.items() if value is not None]
+    missing = f"; {len(found.totals.missing)} dimensions missing" if found.totals.missing else ""
+    counts = f"{found.scored} values, {found.dropped} dropped out{missing}"
+    return f"{vbench2_totals.LABEL}, {system}: {', '.join([total, *there])} ({counts})"
 
 
 def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:
@@ -183,7 +225,7 @@ def _model(text: str) -> tuple[str, str]:
 def _askable(footage: dict[str, Footage], beside: Beside) -> list[str]:
     """The metrics that these videos can answer: no prompt is asked where there is none, nor an annotation.
 
-    Those of a benchmark's own prompts (VBench-2.0) are asked by name only: of other videos they say little.
+    Those of a benchmark's own prompts (VBench-2.0), and the published package's, are asked by name only.
     """
     items = [item for one in footage.values() for item in one.items]
     here: set[str] = {"siblings", *beside.opened}
@@ -193,5 +235,5 @@ def _askable(footage: dict[str, Footage], beside: Beside) -> list[str]:
         here.add("annotation")
     if beside.judge is not None:
         here.add("judge")
-    refs = [ref for ref in names("video-metric") if not ref.startswith("vbench2_")]
+    refs = [ref for ref in names("video-metric") if not ref.startswith(("vbench2_", "official_"))]
     return [ref for ref in refs if all(what in here for what in resolve("video-metric", ref).reads)]

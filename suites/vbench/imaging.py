@@ -6,6 +6,7 @@ installs them. The picture that MUSIQ sees is made here, as VBench makes it.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,8 +89,6 @@ class ImagingQuality:
     reads: tuple[Reads, ...] = ()
 
     def available(self) -> str | None:
-        from importlib.util import find_spec
-
         if find_spec("pyiqa") is None:
             return "It needs the package pyiqa, which is for non-commercial use.\n  pip install pyiqa"
         return missing(MusiqFrames.weights)

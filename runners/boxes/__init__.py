@@ -1,0 +1,1 @@
+"""Boxes: pinned lists of packages, and the programs that answer in them."""
