@@ -13,7 +13,8 @@ from sqlalchemy import Row, bindparam, select, update
 from bench.digest import digest_bytes
 from leaderboard.study.chain import canonical_json
 from leaderboard.study.config import StudyConfig
-from leaderboard.study.schema import CHOICES, assignment, event, item, rater, vote
+from leaderboard.study.raters import is_closed
+from leaderboard.study.schema import CHOICES, assignment, item, rater, vote
 from leaderboard.study.writer import Refused, Transaction
 
 _SLACK_MS = 250  # between what two clocks and a video's last frame call the end
@@ -71,7 +72,6 @@ _ASKED = (
     .outerjoin(vote, vote.c.assignment_id == assignment.c.id)
     .where(assignment.c.id.in_(bindparam("ids", expanding=True)))
 )
-_CLOSED = select(event.c.seq).where(event.c.kind == "close").limit(1)
 _DONE = update(assignment).where(assignment.c.id == bindparam("this")).values(state="voted")
 _SEEN = (
     update(rater)
@@ -83,7 +83,7 @@ _SEEN = (
 def cast(tx: Transaction, config: StudyConfig, ballots: list[Ballot]) -> list[Receipt | Refused]:
     """One answer a ballot, in order. A `Refused` among them changes nothing for the others."""
     found = {row.id: row for row in tx.conn.execute(_ASKED, {"ids": sorted({b.assignment for b in ballots})})}
-    closed = tx.conn.scalar(_CLOSED) is not None
+    closed = is_closed(tx.conn)
     digests = {row.id: (row.seq, row.choice, row.request_sha256) for row in found.values() if row.seq is not None}
     last_ms = {row.rater_no: row.last_vote_ms or 0 for row in found.values()}
     rows: list[dict[str, Any]] = []

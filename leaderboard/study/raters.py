@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from bench.digest import canonical
 from leaderboard.study.config import StudyConfig
@@ -18,7 +18,21 @@ from leaderboard.study.schema import assignment, comparison, event, identity, it
 from leaderboard.study.writer import Refused, Transaction
 
 SIMULATED = "simulated"
+_CLOSED = select(event.c.seq).where(event.c.kind == "close").limit(1)
 AHEAD = 2  # pairs that the page may know: the one on show, and the next to load
+
+# built once: to build a statement takes as long as to run it
+_NEXT = (
+    select(assignment.c.id)
+    .where(assignment.c.rater_no == bindparam("no"), assignment.c.state == "open")
+    .order_by(assignment.c.position)
+    .limit(AHEAD)
+)
+_DELIVERED = (
+    update(assignment)
+    .where(assignment.c.id.in_(bindparam("ids", expanding=True)), assignment.c.delivered_ms.is_(None))
+    .values(delivered_ms=bindparam("at_ms"))
+)
 
 
 @dataclass(frozen=True)
@@ -100,13 +114,8 @@ def consent(tx: Transaction, config: StudyConfig, no: int, consent_sha256: str) 
 
 def deliver(tx: Transaction, no: int) -> None:
     """Start the clock of the pairs that the page is about to get."""
-    ahead = select(assignment.c.id).where(assignment.c.rater_no == no, assignment.c.state == "open")
-    ids = tx.conn.scalars(ahead.order_by(assignment.c.position).limit(AHEAD)).all()
-    tx.conn.execute(
-        update(assignment)
-        .where(assignment.c.id.in_(ids), assignment.c.delivered_ms.is_(None))
-        .values(delivered_ms=tx.now_ms)
-    )
+    ids = tx.conn.scalars(_NEXT, {"no": no}).all()
+    tx.conn.execute(_DELIVERED, {"ids": ids, "at_ms": tx.now_ms})
 
 
 def could_not_play(tx: Transaction, no: int, assignment_id: str, reason: str) -> None:
@@ -162,7 +171,7 @@ def close(tx: Transaction, reason: str) -> None:
 
 def is_closed(conn: Connection) -> bool:
     """Whether the study was closed."""
-    return conn.scalar(select(event.c.seq).where(event.c.kind == "close").limit(1)) is not None
+    return conn.scalar(_CLOSED) is not None
 
 
 def _rater(tx: Transaction, no: int) -> Row:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from leaderboard.study.config import CRITERIA
 from leaderboard.study.ledger import Ledger
@@ -13,12 +13,37 @@ from leaderboard.study.writer import Refused
 
 _DAY_MS = 86_400_000
 
+# built once: to build a statement takes as long as to run it
+_WHO = select(rater).where(rater.c.no == bindparam("no"))
+_PAIRS = (
+    select(
+        assignment.c.id,
+        assignment.c.state,
+        assignment.c.delivered_ms,
+        comparison.c.kind,
+        prompt.c.text,
+        item.c.duration_ms,
+        item.c.fps,
+    )
+    .join(comparison, comparison.c.id == assignment.c.comparison_id)
+    .join(prompt, prompt.c.id == comparison.c.prompt_id)
+    .join(item, item.c.id == assignment.c.left_item)
+    .where(assignment.c.rater_no == bindparam("no"))
+    .order_by(assignment.c.position)
+)
+_CLIP = {
+    side: select(item.c.media)
+    .join(assignment, item.c.id == assignment.c[f"{side}_item"])
+    .where(assignment.c.id == bindparam("id"), assignment.c.delivered_ms.is_not(None))
+    for side in ("left", "right")
+}
+
 
 def state(conn: Connection, ledger: Ledger, links: Links, no: int) -> dict[str, Any]:
     """The session as the page shows it. `deliver` is True when a pair in it was never sent before, `complete` when
     the rater has just finished: then the caller writes that down.
     """
-    who = conn.execute(select(rater).where(rater.c.no == no)).one_or_none()
+    who = conn.execute(_WHO, {"no": no}).one_or_none()
     if who is None:
         raise Refused(401, "Open the link of your invitation to take part.")
     config = ledger.config
@@ -33,14 +58,7 @@ def state(conn: Connection, ledger: Ledger, links: Links, no: int) -> dict[str, 
         if is_closed(conn):
             raise Refused(410, "This study is closed. Thank you.")
         return told | {"stage": "consent", "consent": config.consent, "consent_sha256": config.consent_sha256}
-    rows = conn.execute(
-        select(assignment, comparison.c.kind, prompt.c.text, item.c.duration_ms, item.c.fps)
-        .join(comparison, comparison.c.id == assignment.c.comparison_id)
-        .join(prompt, prompt.c.id == comparison.c.prompt_id)
-        .join(item, item.c.id == assignment.c.left_item)
-        .where(assignment.c.rater_no == no)
-        .order_by(assignment.c.position)
-    ).all()
+    rows = conn.execute(_PAIRS, {"no": no}).all()
     left = [row for row in rows if row.state == "open"]
     counted = [row for row in rows if row.kind != "practice"]
     told |= {"done": sum(row.state != "open" for row in counted), "total": len(counted)}
@@ -78,9 +96,7 @@ def state(conn: Connection, ledger: Ledger, links: Links, no: int) -> dict[str, 
 
 def clip_of(conn: Connection, assignment_id: str, side: str) -> str:
     """The file name of the clip on one side of a pair that was delivered. Raises `Refused`."""
-    column = assignment.c.left_item if side == "left" else assignment.c.right_item
-    chosen = select(item.c.media).join(assignment, item.c.id == column)
-    name = conn.scalar(chosen.where(assignment.c.id == assignment_id, assignment.c.delivered_ms.is_not(None)))
+    name = conn.scalar(_CLIP[side], {"id": assignment_id})
     if name is None:
         raise Refused(404, "There is no such clip.")
     return str(name)
