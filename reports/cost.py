@@ -37,8 +37,8 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Figures:
-    """One configuration on one machine. `ready_ms` is loading and reading the history; the cold first frame has the start
-    of the decoder in it; rates are of warm sections."""
+    """One configuration on one machine. `ready_ms` is loading and reading the history; the cold first frame has the
+    start of the decoder in it; rates are of warm sections."""
 
     cost: Cost
     stages: tuple[StageTime, ...]

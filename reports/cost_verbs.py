@@ -111,6 +111,7 @@ def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root:
     from bench.store import Store
     from reports import cost_text
     from reports.cost import figures, growth
+    from reports.cost_page import write_page
     from runners.meter_process import Request, measure
     from runners.meter_store import save
 
@@ -136,8 +137,10 @@ def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root:
             cost_text.show(grid, out)
     for note in dict.fromkeys(note for one in measured for note in one.notes):
         out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    page = write_page(measured, grown, opened.root / "costs" / f"{measured[0].cost.key}.html")
+    out.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
     if json:
-        last_line(cost_text.document(measured, grown))
+        last_line({**cost_text.document(measured, grown), "report": str(page)})
     return 0
 
 

@@ -16,7 +16,10 @@ TINY = What(size="nano", layers=1, rate=["2x2x2"], history_s=[2.0], frame="64x32
 def test_costs_are_measured_stored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "results"
     assert cost(what=TINY, sections=2, store=root, json=True) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])["costs"][0]
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = document["costs"][0]
+    page = Path(document["report"]).read_text()
+    assert "denoise step" in page and "random weights" in page and "<script" not in page
     assert told["outcome"] == "done" and told["history_tokens"] == 4
     stages = told["stages"]
     for stage in ("vae encode", "compress", "prefill", "denoise step", "vae decode", "memory update", "write"):

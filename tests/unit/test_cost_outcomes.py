@@ -16,6 +16,7 @@ import torch
 from bench.errors import KeepframeError, NotComparableError, UnavailableError, UsageError
 from bench.store import Store
 from reports.cost import figures, growth
+from reports.cost_page import write_page
 from reports.cost_text import curves, overview
 from reports.cost_verbs import Against, cost
 from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process
@@ -221,7 +222,7 @@ def test_two_noisy_rounds_are_inconclusive(monkeypatch: pytest.MonkeyPatch) -> N
         cost(against=Against(against_code=Path("nowhere")))
 
 
-def test_growth_has_a_slope_and_the_point_where_memory_ran_out() -> None:
+def test_growth_has_a_slope_and_the_point_where_memory_ran_out(tmp_path: Path) -> None:
     def measured(history_s: float, outcome: str = "done") -> Cost:
         peaks = {"peak": {"host": int(1e6 * (100 + 2 * history_s))}} if outcome == "done" else {}
         memory = {"pass": "memory", "outcome": outcome, "memory": peaks}
@@ -233,6 +234,8 @@ def test_growth_has_a_slope_and_the_point_where_memory_ran_out() -> None:
     assert host.line is not None and host.line.per_x == pytest.approx(120.0)  # MB per minute
     assert host.ends_at_s == 60.0 and len(host.points) == 3
     assert any("60 s" in row for row in curves(found)[2])
+    page = write_page([figures(measured(5.0))], found, tmp_path / "costs.html").read_text()
+    assert page.count("<svg") == len({one.figure for one in found}) and "from 110 to 140" in page
 
 
 def test_a_damaged_document_is_named(tmp_path: Path) -> None:
