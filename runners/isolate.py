@@ -78,12 +78,7 @@ def build(recipe: Recipe) -> Path:
     if recipe.missing() is None:
         return recipe.folder
     shutil.rmtree(recipe.folder, ignore_errors=True)  # half of one
-    pip = (str(recipe.python), "-m", "pip", "install")
-    commands = [
-        [sys.executable, "-m", "venv", str(recipe.folder)],
-        [*pip, "--quiet", "--disable-pip-version-check", "--no-deps", "-r", str(_file(recipe.packages))],
-    ]
-    for command in commands:
+    for command in _commands(recipe):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise UnavailableError(
@@ -95,6 +90,17 @@ def build(recipe: Recipe) -> Path:
     (own / "zz_borrowed.pth").write_text(around + "\n")  # after the box's own, so that those win
     (recipe.folder / "done").write_text(recipe.digest)
     return recipe.folder
+
+
+def _commands(recipe: Recipe) -> list[list[str]]:
+    """What makes the environment: by uv where it is at hand, in seconds, else by venv and pip, in minutes."""
+    packages = str(_file(recipe.packages))
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if uv is not None:
+        install = [uv, "pip", "install", "--quiet", "--python", str(recipe.python), "--no-deps", "-r", packages]
+        return [[uv, "venv", "--quiet", "--python", sys.executable, str(recipe.folder)], install]
+    pip = [str(recipe.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [[sys.executable, "-m", "venv", str(recipe.folder)], [*pip, "--no-deps", "-r", packages]]
 
 
 def isolate(
