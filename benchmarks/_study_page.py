@@ -1,7 +1,6 @@
 """How far apart two videos are on the rater's page, measured from outside the page's own player."""
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,16 +14,9 @@ from bench.video.write import write_video
 from leaderboard.study import new as studies
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.sources import check, from_folders
+from tests.browser.chromium import CHROMIUM, MISSING, launched
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SECONDS, FPS, SIZE = 12, 24, (360, 640)
 LINK = {"offline": False, "latency": 40, "downloadThroughput": 4e6 / 8, "uploadThroughput": 1e6 / 8}
 
@@ -41,9 +33,8 @@ SAMPLE = """seconds => new Promise(done => {
 
 def drift(_: Namespace) -> dict[str, Any]:
     """A pair that streams while it plays, and the next one, which was loaded meanwhile."""
-    chromium = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), "")
-    if not chromium:
-        return {"skipped": "there is no Chromium: apt-get install chromium"}
+    if not CHROMIUM:
+        return {"skipped": MISSING}
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder:
@@ -60,15 +51,13 @@ def drift(_: Namespace) -> dict[str, Any]:
             link = re.search(r"http://\S+/s/\S+", server.stdout.readline() + server.stdout.readline())
             assert link is not None
             try:
-                with sync_playwright() as play:
-                    browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+                with sync_playwright() as play, launched(play) as browser:
                     page = browser.new_page(viewport={"width": 1280, "height": 900})
                     page.set_default_timeout(180_000)
                     network = page.context.new_cdp_session(page)
                     network.send("Network.enable")
                     network.send("Network.emulateNetworkConditions", LINK)
                     told = _watch(page, link[0])
-                    browser.close()
             finally:
                 server.terminate()
     return {"clips_kbps": kbps, **told}

@@ -1,38 +1,22 @@
 """The board in a real browser: the server starts, the table shows, the URL follows the filters, a case shows frames,
 and nothing is asked of any other machine, whatever a system is called."""
 
-import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-import leaderboard
+from tests.browser.chromium import CHROMIUM, MISSING, launched
+from tests.browser.processes import ended, keepframe
 from tests.unit.store_factory import SYSTEMS, renamed, synthetic_store
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt-get install chromium"),
+    pytest.mark.skipif(not CHROMIUM, reason=MISSING),
 ]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PROJECT = Path(leaderboard.__file__).parents[1]
 TRACKER = "![](https://evil.example/x.png)"
 WAIT_MS = 60_000
 
@@ -43,19 +27,15 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("board") / "results"
     made = (renamed(SYSTEMS[1], TRACKER), SYSTEMS[3], SYSTEMS[4], SYSTEMS[-1])
     synthetic_store(root, videos=4, moments=2, made=made, size=(64, 48))
-    main = "from bench.cli import main; main()"
-    command = [sys.executable, "-c", main, "board", "--store", str(root), "--port", "0"]
-    environment = os.environ | {"HOME": str(root.parent)}  # nobody's own Streamlit settings
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=PROJECT) as server:
-        assert server.stdout is not None
+    server = keepframe("board", "--store", str(root), "--port", "0", HOME=str(root.parent))  # nobody's own settings
+    assert server.stdout is not None
+    try:
         line = server.stdout.readline()
-        try:
-            address = re.search(r"http://127\.0\.0\.1:\d+", line)
-            assert address is not None, line
-            yield address[0]
-        finally:
-            server.send_signal(signal.SIGINT)
-            assert server.wait(timeout=20) in (0, 130, -signal.SIGINT)
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert address is not None, line
+        yield address[0]
+    finally:
+        assert ended(server, signal.SIGINT) in (0, 130, -signal.SIGINT)
 
 
 @pytest.fixture
@@ -63,15 +43,13 @@ def page(board: str) -> Iterator["playwright.Page"]:
     """A browser page; at the end, no request went elsewhere and the page broke no policy of its own."""
     asked: list[str] = []
     errors: list[str] = []
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with playwright.sync_playwright() as play, launched(play) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(WAIT_MS)
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: errors.append(message.text) if "Policy" in message.text else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
-        browser.close()
     assert not [url for url in asked if not url.startswith((board, board.replace("http", "ws"), "data:", "blob:"))]
     assert not errors
 

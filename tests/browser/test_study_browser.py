@@ -1,44 +1,30 @@
 """The rater's page in a real browser: a whole small study by keyboard and mouse, through a reload and a second tab,
 with the server killed in between; and nothing asked of any other machine."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-import leaderboard
 from leaderboard.study import new as studies
 from leaderboard.study.checking import problems
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.folder import StudyFolder
 from leaderboard.study.results import read_results
 from leaderboard.study.sources import check, from_folders
+from tests.browser.chromium import CHROMIUM, MISSING, launched
+from tests.browser.processes import ended, keepframe
 from tests.unit.study_videos import videos
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt-get install chromium"),
+    pytest.mark.skipif(not CHROMIUM, reason=MISSING),
 ]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PROJECT = Path(leaderboard.__file__).parents[1]
 WAIT_MS = 20_000
 
 
@@ -56,9 +42,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        main = "from bench.cli import main; main()"
-        command = [sys.executable, "-c", main, "study", "serve", str(self.folder.root), "--port", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT, env=dict(os.environ))
+        self.process = keepframe("study", "serve", str(self.folder.root), "--port", str(self.port))
         assert self.process.stdout is not None
         said = [self.process.stdout.readline() for _ in range(2)]
         found = re.search(r"http://127\.0\.0\.1:(\d+)/s/\S+", said[1])
@@ -66,10 +50,8 @@ class Served:
         self.link, self.port = found[0], int(found[1])
 
     def stop(self, how: signal.Signals) -> None:
-        assert self.process is not None and self.process.stdout is not None
-        self.process.send_signal(how)
-        self.process.wait(timeout=20)
-        self.process.stdout.close()
+        assert self.process is not None
+        ended(self.process, how)
 
 
 @pytest.fixture
@@ -88,15 +70,13 @@ def context(served: Served) -> Iterator["playwright.BrowserContext"]:
     """A browser; at the end, no request went elsewhere and no page broke its own policy."""
     asked: list[str] = []
     errors: list[str] = []
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with playwright.sync_playwright() as play, launched(play) as browser:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         context.set_default_timeout(WAIT_MS)
         context.on("request", lambda request: asked.append(request.url))
         context.on("console", lambda message: errors.append(message.text) if "Policy" in message.text else None)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         yield context
-        browser.close()
     assert not [url for url in asked if not url.startswith((served.address, "blob:"))]
     assert not errors
 
