@@ -30,7 +30,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from bench.errors import KeepframeError, UnavailableError
 from bench.memories.picture import Picture
 from bench.types import Size
-from bench.video.encoders import X264_PARAMS, X265_PARAMS
+from bench.video.encoders import X264_PARAMS, X265_PARAMS, ordinary_priority
 
 CodecName: TypeAlias = Literal["h264", "hevc", "av1"]
 
@@ -114,6 +114,7 @@ class BitstreamWriter:
                 f"{recipe.encoder} refuses {size} pixels, {fps:g} frames per second, {bitrate_kbps:g} kbit/s: {error}",
                 "Choose another bitrate, codec or size.",
             ) from error
+        ordinary_priority()
         self._context = context
         self._strip = BitStreamFilterContext(recipe.strip, codec) if recipe.strip else None
         self._stream = bytearray()

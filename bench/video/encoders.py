@@ -5,7 +5,14 @@ what the heap held. So it is asked for AVX2, and equal frames give equal bytes.
 
 Our conversion puts chroma in the middle of its four pixels. Unless the stream says so, decoders assume the left edge
 for H.264 and HEVC, which costs up to 11 dB on colourful detail; AV1 decoders assume nothing.
+
+SVT-AV1, run by root, makes itself and the thread that opens it real-time (SCHED_FIFO, 99): from then on this process
+and every process that it starts run before everything else on the machine.
 """
+
+import os
+from contextlib import suppress
+from pathlib import Path
 
 import cv2
 
@@ -16,3 +23,12 @@ WITHOUT_AVX512 = ":asm=avx2" if cv2.checkHardwareSupport(_CPU_AVX2) else ""
 
 X264_PARAMS = CHROMA_IN_THE_MIDDLE + WITHOUT_AVX512
 X265_PARAMS = f"{CHROMA_IN_THE_MIDDLE}:log-level=none"
+
+
+def ordinary_priority() -> None:
+    """Take back what SVT-AV1 does to this process; to be called once its encoder is open."""
+    if not hasattr(os, "sched_setscheduler") or os.geteuid() != 0:
+        return
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # it has just ended
+            os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))

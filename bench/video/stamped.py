@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from bench.errors import UnavailableError, VideoError
 from bench.types import Clip, Size
 from bench.video.clip import probe
-from bench.video.encoders import X264_PARAMS, X265_PARAMS
+from bench.video.encoders import X264_PARAMS, X265_PARAMS, ordinary_priority
 from bench.video.read import frame_at
 from bench.video.readers import ReaderName, reader
 
@@ -165,6 +165,7 @@ def write_stamped(path: Path, kind: str, frames: int = FRAMES) -> Path:
             frame.pts, frame.time_base = pts, tick
             container.mux(stream.encode(frame.reformat(format=recipe.pixels)))
         container.mux(stream.encode(None))
+    ordinary_priority()
     return path
 
 

@@ -21,7 +21,7 @@ from jaxtyping import UInt8
 from bench.digest import digest_bytes
 from bench.errors import UnavailableError, UsageError, VideoError
 from bench.types import Frames, Size
-from bench.video.encoders import X264_PARAMS, X265_PARAMS
+from bench.video.encoders import X264_PARAMS, X265_PARAMS, ordinary_priority
 
 Codec = Literal["libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1"]
 
@@ -99,6 +99,8 @@ class VideoWriter:
             frame = self._converted(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"))
             frame.pts, frame.time_base = self.frames, 1 / self._rate
             self._container.mux(self._stream.encode(frame))
+            if not self.frames:  # it was opened just now
+                ordinary_priority()
             self.frames += 1
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """What is written is what can be read: frames, times, colours; whole files or none."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,3 +136,12 @@ def test_one_flipped_bit_in_storage_is_never_silent() -> None:
 def test_what_is_no_storage_is_said(data: bytes) -> None:
     with pytest.raises(VideoError, match="damaged"):
         decode_lossless(data)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no scheduling policies")
+def test_av1_does_not_make_us_run_before_all_others(tmp_path: Path) -> None:
+    """SVT-AV1 under root makes the thread that opens it real-time, and what that starts inherits it."""
+    with VideoWriter(tmp_path / "film.mp4", 24, Size(160, 96), codec="libsvtav1") as writer:
+        writer.write(film(2))
+        threads = [int(one.name) for one in Path("/proc/self/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
