@@ -27,6 +27,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.registry import absolute
 
 Args = dict[str, Any]
+Part = Literal["tested", "baseline", "ceiling"]
 
 
 class _Frozen(BaseModel):
@@ -64,8 +65,15 @@ class SuiteRef(_Frozen):
     args: Args = Field(default_factory=dict)
 
 
+_CEILINGS = {"latents"}  # memories that bound what others keep
+
+
 class System(_Frozen):
-    """A memory and what reads it. `curve` names the family that a rate-quality curve joins."""
+    """A memory and what reads it. `curve` names the family that a rate-quality curve joins.
+
+    `role` is its part in the comparison: under test; a baseline, there to be beaten (`baseline = true` says the same);
+    or a ceiling, which bounds what others can reach and so has no rank among them. `latents` is one unless told.
+    """
 
     name: str
     memory: str
@@ -73,7 +81,24 @@ class System(_Frozen):
     generator: str = "readout"
     generator_args: Args = Field(default_factory=dict)
     curve: str | None = None
-    baseline: bool = False
+    role: Part = "tested"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _role(cls, entry: Any) -> Any:
+        if not isinstance(entry, dict):
+            return entry
+        entry = dict(entry)
+        baseline = entry.pop("baseline", None)
+        if baseline not in (None, True, False):
+            raise ValueError(f"baseline is true or false, not {baseline!r}")
+        if baseline and entry.get("role", "baseline") != "baseline":
+            raise ValueError(f"baseline = true and role = {entry['role']!r} cannot both be; leave one out")
+        if baseline:
+            entry["role"] = "baseline"
+        elif entry.get("memory") in _CEILINGS:
+            entry.setdefault("role", "ceiling")
+        return entry
 
 
 class RunSpec(_Frozen):
@@ -223,5 +248,5 @@ def _known(loc: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {"footage": Footage, "decode": Decode, "suite": SuiteRef, "systems": System}
     if len(loc) > 1:
         model = tables.get(str(loc[0]), RunSpec)
-    extra = ["sweep"] if model is System else []
+    extra = ["sweep", "baseline"] if model is System else []
     return [*model.model_fields, *extra]

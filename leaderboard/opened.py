@@ -57,7 +57,7 @@ def store_at() -> Store:
 def source(store: Store, key: str) -> Source:
     """The run, stamped with how many files each table has and the newest one's name and time."""
     parts: list[object] = []
-    for folder in (*(store.root / table for table in TABLES), store.root / "runs" / key):
+    for folder in (*(store.root / table for table in (*TABLES, "costs")), store.root / "runs" / key):
         files = [(f.stat().st_mtime_ns, f.name) for f in folder.glob("[!.]*")] if folder.is_dir() else []
         parts.append((len(files), max(files, default=None)))
     return Source(str(store.root), key, hashlib.sha256(repr(parts).encode()).hexdigest())

@@ -1,19 +1,23 @@
-"""The two plots of the first page: quality against rate, and recall against where the asked moment lies.
+"""The plots of the first page: quality against rate and against every other cost, and recall against where the asked
+moment lies.
 
-`reports.curves` finds the points and `reports.charts` draws them, so the board and the report show the same
-picture. Both take a moment on a large run, so what they made is kept. The charts place their names by pixels and must
-not be resized: on a phone they scroll sideways.
+`reports` finds the points and draws them, so the board and the report show the same pictures. It takes a moment on a
+large run, so what was made is kept. The charts place their names by pixels and must not be resized: on a phone they
+scroll sideways.
 """
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from bench.store import Store
 from leaderboard.choice import View
 from leaderboard.opened import Choice, Source, chosen, comparison, of_metric
 from reports.charts import rate_quality as draw_rate_quality
 from reports.charts import recall_lines
 from reports.comparison import Comparison, MetricInfo
+from reports.cost_pareto import CAPTION, PANEL, pareto, plotted
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.look import looks
 from reports.marks import Extent
@@ -21,6 +25,7 @@ from reports.selection import representatives
 
 EXTENT = Extent(width=620, height=340)
 ROOM = 860  # what an extent, its axis and its names take
+COST_ROOM = 350
 AXES: dict[str, Axis] = {
     "its place in the history": "position",
     "the time since the last cut": "since_cut_s",
@@ -29,10 +34,17 @@ AXES: dict[str, Axis] = {
 
 
 def show(view: View) -> None:
-    """Draw both plots, one below the other."""
+    """Draw the plots, one below the other; those of costs side by side where there is room."""
     address = (view.source, view.choice, view.metric.name)
     st.subheader("Quality against rate", anchor=False)
     _draw(_rate_chart(*address), "rate")
+    costs = _cost_charts(*address)
+    if costs:
+        st.subheader("Quality against cost", anchor=False)
+        with st.grid(len(costs), min_column_width=COST_ROOM, wrap=True):
+            for axis, chart in costs.items():
+                st.vega_lite_chart(chart, theme=None, width="content", key=f"cost_{axis}")
+        st.caption(CAPTION)
     st.subheader("Where it forgets", anchor=False)
     label = st.selectbox("Score of an asked moment against", list(AXES), key="against", bind="query-params", width=320)
     _draw(_recall_chart(*address, AXES[label]), "recall")
@@ -49,6 +61,14 @@ def _draw(chart: dict[str, Any], key: str) -> None:
 def _rate_chart(source: Source, choice: Choice, metric: str) -> dict[str, Any]:
     results, about = of_metric(chosen(source, choice), metric), _about(comparison(source, choice), metric)
     return _spec(draw_rate_quality(rate_quality(results, metric), about, looks(results.run["spec"]), EXTENT))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _cost_charts(source: Source, choice: Choice, metric: str) -> dict[str, dict[str, Any]]:
+    results, found = chosen(source, choice), comparison(source, choice)
+    about, colours = _about(found, metric), looks(results.run["spec"])
+    rows = plotted(Store.existing(Path(source.root)), results, found, about)
+    return {axis: _spec(pareto(own, about, axis, colours, PANEL)) for axis, own in rows.items()}
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

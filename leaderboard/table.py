@@ -11,7 +11,7 @@ import streamlit as st
 
 from reports.comparison import Cell, Comparison, MetricInfo
 from reports.glossary import ROLES, metric_title
-from reports.grids import ranks
+from reports.grids import place
 from reports.look import Look
 
 TOP = "●"  # no system is shown to be better
@@ -37,7 +37,7 @@ def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> 
                 "System": row.name,
                 title(metric): cell.mean,
                 interval_title(comparison): cell.interval and (cell.interval.high - cell.interval.low) / 2,
-                "Rank": ranks(cell),
+                "Rank": place(row, cell),
                 "kbit/s": row.costs.kbit_per_s,
                 "Kind": ROLES[looks[row.name].role],
                 "Videos": cell.videos,
@@ -76,7 +76,9 @@ def columns(comparison: Comparison, metric: MetricInfo, table: Sequence[dict[str
         ),
         "System": st.column_config.TextColumn(pinned=True, width="medium"),
         "Rank": st.column_config.TextColumn(
-            width=70, help="The ranks that paired tests of all pairs leave open (Holm). Overlapping ranks are ties."
+            width=76,
+            help="The ranks that paired tests of all pairs leave open (Holm). Overlapping ranks are ties. "
+            "A ceiling bounds what others can reach and has none.",
         ),
         "Videos": st.column_config.NumberColumn(width=70, help="The videos behind the mean and its interval."),
         "Cases": st.column_config.TextColumn(width=90, help="Cases with a score, of those planned."),

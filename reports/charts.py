@@ -8,24 +8,35 @@ into text for a page.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import altair as alt
 
 from reports.comparison import MetricInfo
 from reports.curves import Curve, Point
-from reports.glossary import metric_title
-from reports.labels import LINE_PX, Anchor, around, shortened, spread
+from reports.glossary import BOUNDS, metric_title
+from reports.labels import LINE_PX, Anchor, along, around, shortened, spread
 from reports.look import FAINT, PAPER, Look
-from reports.marks import Extent, colour, dash, empty, finish, layer, padded, score_title, shape, texts, tooltip
+from reports.marks import (
+    Extent,
+    colour,
+    dash,
+    empty,
+    finish,
+    layer,
+    log_ticks,
+    padded,
+    score_title,
+    shape,
+    texts,
+    tooltip,
+)
 
 _AXIS_TITLES = {
     "position": "Place of the asked moment in the history",
     "since_cut_s": "Seconds since the last cut",
     "motion": "Motion at the asked moment",
 }
-_GREY = ("floor", "control")  # roles that are drawn in the background
 _BYTES = (
     "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' MB' : "
     "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' kB' : format(datum.value, '~g') + ' B'"
@@ -35,9 +46,10 @@ _BYTES = (
 def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str, Look], extent: Extent) -> Any:
     """Score against bytes per second of video: sweeps as lines, single systems as points, with their intervals.
 
-    Floors and controls are thin grey lines from their own rate to the right: what costs more must lie above.
+    Floors and controls are thin grey lines from their own rate to the right: what costs more must lie above. A ceiling
+    is a line across: what is read through it must lie below, whatever it costs.
     """
-    floors = [c for c in curves if looks[c.name].role in _GREY]
+    floors = [c for c in curves if looks[c.name].role in BOUNDS]
     others = [c for c in curves if c not in floors] or list(curves)
     floors = [c for c in floors if c not in others]
     shown = [p for c in others for p in c.points]
@@ -54,7 +66,7 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
         "x:Q",
         title="Bytes kept per second of video (log scale)",
         scale=alt.Scale(type="log", domain=x_domain, nice=False),
-        axis=alt.Axis(labelExpr=_BYTES, values=_log_ticks(*x_domain), labelOverlap="greedy", labelSeparation=8),
+        axis=alt.Axis(labelExpr=_BYTES, values=log_ticks(*x_domain), labelOverlap="greedy", labelSeparation=8),
     )
     y = alt.Y("y:Q", title=score_title(metric), scale=alt.Scale(domain=y_domain, nice=False, zero=False))
     to_px = _Pixels(extent, [math.log10(v) for v in x_domain], y_domain)
@@ -71,8 +83,8 @@ def rate_quality(curves: Sequence[Curve], metric: MetricInfo, looks: Mapping[str
     best = _best(shown, metric)
     text = (
         f"{metric_title(metric.name)} against bytes kept per second of video, {len(others)} curves or systems and "
-        f"{len(floors)} floors and controls. The best mean is {best.mean:.4g}{_unit(metric)} for {best.label} "
-        f"at {best.x:,.0f} bytes per second."
+        f"{len(floors)} floors, controls and ceilings. The best mean is {best.mean:.4g}{_unit(metric)} for "
+        f"{best.label} at {best.x:,.0f} bytes per second."
     )
     return finish(layers, extent, text)
 
@@ -88,7 +100,7 @@ def recall_lines(
 ) -> Any:
     """Score against where the asked moment lies (`curves` of one axis): lines with bands over videos.
 
-    Floors and controls are drawn grey and without a band. `y_domain` makes several of these comparable (see
+    Floors, controls and ceilings are drawn without a band. `y_domain` makes several of these comparable (see
     `recall_domain`); without `named` the page has to say which line is which.
     """
     curves = [c for c in curves if c.points]
@@ -99,7 +111,7 @@ def recall_lines(
     x = _recall_axis(axis, [p.x for c in curves for p in c.points])
     y = alt.Y("y:Q", title=score_title(metric), scale=alt.Scale(domain=list(y_domain), nice=False, zero=False))
     rows = [_row(c, p, looks) for c in curves for p in c.points]
-    shaded = [r for r in rows if r["low"] is not None and r["role"] not in _GREY]
+    shaded = [r for r in rows if r["low"] is not None and r["role"] not in BOUNDS]
     bands = layer(shaded).mark_area(opacity=0.13, clip=True)
     layers = [
         bands.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), alt.Detail("series:N"), colour("fill")),
@@ -116,7 +128,7 @@ def recall_lines(
 def recall_domain(charts: Iterable[Sequence[Curve]], looks: Mapping[str, Look]) -> list[float]:
     """Lowest and highest score, bands included, of the curves of several charts."""
     every = [c for curves in charts for c in curves if c.points]
-    bands = [p for c in every if looks[c.name].role not in _GREY for p in c.points]
+    bands = [p for c in every if looks[c.name].role not in BOUNDS for p in c.points]
     means = [p.mean for c in every for p in c.points]
     return _domain(bands, means) if means else [0.0, 1.0]
 
@@ -147,7 +159,7 @@ def _row(curve: Curve, point: Point, looks: Mapping[str, Look]) -> dict[str, Any
         "role": look.role,
         "colour": look.colour,
         "shape": look.shape,
-        "dash": list(look.dash) or [1, 0],
+        "dash": look.dash,
     }
 
 
@@ -164,9 +176,9 @@ def _points(rows: Sequence[Mapping[str, Any]], x: alt.X, y: alt.Y) -> Any:
 
 def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _Pixels) -> list[alt.Chart]:
     """Each curve's name beside its last point."""
-    every = [at for c in curves for at in _along([to_px.at(math.log10(p.x), p.mean) for p in c.points])]
+    every = [at for c in curves for at in along([to_px.at(math.log10(p.x), p.mean) for p in c.points])]
     every += [
-        at for c in curves for p in c.points for at in _along([to_px.at(math.log10(p.x), y) for y in p.interval or ()])
+        at for c in curves for p in c.points for at in along([to_px.at(math.log10(p.x), y) for y in p.interval or ()])
     ]
     anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), shortened(c.name)) for c in curves]
     placed = around(anchors, every, *to_px.extent)
@@ -175,15 +187,6 @@ def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _P
         for c, p in zip(curves, placed, strict=True)
     ]
     return texts(rows)
-
-
-def _along(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points on a line through these corners, close enough together that no name fits between two."""
-    found = list(corners[:1])
-    for (x0, y0), (x1, y1) in pairwise(corners):
-        steps = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / 8))
-        found += [(x0 + (x1 - x0) * k / steps, y0 + (y1 - y0) * k / steps) for k in range(1, steps + 1)]
-    return found
 
 
 def _labels_right(
@@ -202,13 +205,17 @@ def _labels_right(
 def _floor_lines(
     floors: Sequence[Curve], looks: Mapping[str, Look], x_domain: Sequence[float], x: alt.X, y: alt.Y, to_px: _Pixels
 ) -> list[alt.Chart]:
-    """Lines from each floor's own rate to the right edge, where its name stands."""
-    drawn = [(c, p) for c in floors for p in c.points if p.x < x_domain[1]]
-    rows = [_row(c, p, looks) | {"x": max(p.x, x_domain[0]), "end": x_domain[1]} for c, p in drawn]
+    """Lines to the right edge, where the names stand: from each floor's own rate, for a ceiling from the left edge."""
+    begin = {c.name: 0.0 for c in floors if looks[c.name].role == "ceiling"}
+    drawn = [(c, p, begin.get(c.name, p.x)) for c in floors for p in c.points]
+    rows = [
+        _row(c, p, looks) | {"x": max(x0, x_domain[0]), "end": x_domain[1]} for c, p, x0 in drawn if x0 < x_domain[1]
+    ]
     heights = spread([to_px.at(0, r["y"])[1] for r in rows], LINE_PX, 4.0, to_px.extent.height - 4.0)
     lines = layer(rows).mark_rule(strokeWidth=1.2).encode(x, y, alt.X2("end:Q"), colour(), dash())
     names = texts(
-        {"text": shortened(r["series"]), "px": to_px.extent.width + 7, "py": h, "align": "left", "colour": FAINT}
+        {"text": shortened(r["series"]), "px": to_px.extent.width + 7, "py": h, "align": "left"}
+        | {"colour": r["colour"] if r["role"] == "ceiling" else FAINT}
         for r, h in zip(rows, heights, strict=True)
     )
     return [lines, *names]
@@ -230,18 +237,6 @@ def _recall_axis(axis: str, xs: Sequence[float]) -> alt.X:
         # most moments hardly move and a few move a lot
         scale, ticks = alt.Scale(type="sqrt", domain=domain, nice=False), alt.Axis(tickCount=6, grid=False)
     return alt.X("x:Q", title=_AXIS_TITLES[axis], scale=scale, axis=ticks)
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """At least three round values between the two (which are a decade apart): as few multiples of powers of ten as it
-    takes."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks: list[float] = []
-    for steps in ((1,), (1, 3), (1, 2, 3, 5)):
-        ticks = [v for p in powers for step in steps if low <= (v := step * 10.0**p) <= high]
-        if len(ticks) >= 3:
-            break
-    return ticks
 
 
 def _domain(points: Sequence[Point], extra: Sequence[float]) -> list[float]:

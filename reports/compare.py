@@ -2,7 +2,8 @@
 
 Every number is a mean over videos of one number per video. Differences are paired: both systems on the same video, so
 that easy and hard videos cancel. Only cases that both systems answered count in a pair, and how many are left out
-is said. Ranks come from the tests of all pairs, so systems that cannot be told apart share their ranks.
+is said. Ranks come from the tests of all pairs, so systems that cannot be told apart share their ranks; a ceiling has
+none.
 """
 
 from collections.abc import Sequence
@@ -100,10 +101,10 @@ def _cells(
 
 
 def _ranks(scores: CaseScores, alpha: float) -> dict[tuple[int, int], Ranks]:
-    """Rank intervals by (metric, system), among the systems that have any score on the metric."""
+    """Rank intervals by (metric, system), among the systems that have any score on the metric and are no ceiling."""
     plan, found = scores.plan, dict[tuple[int, int], Ranks]()
     for m, metric in enumerate(plan.metrics):
-        present = np.flatnonzero(~np.isnan(scores.means[m]).all(axis=-1))
+        present = np.flatnonzero(~np.isnan(scores.means[m]).all(axis=-1) & ~np.array(plan.ceiling))
         if metric.sign == 0 or not len(present):
             continue
         gaps, p = np.zeros((2, len(present), len(present)))
@@ -217,6 +218,7 @@ def _best_first(scores: CaseScores, cells: Sequence[Cell], rates: dict[str, np.n
             name=name,
             curve=plan.curves[s],
             tested=plan.tested[s],
+            ceiling=plan.ceiling[s],
             costs=Costs(
                 bytes_per_s=mean("bytes", s),
                 tokens_per_s=mean("tokens", s),

@@ -46,7 +46,8 @@ class Costs:
 
 @dataclass(frozen=True)
 class SystemRow:
-    """A system; `tested` unless the spec calls it a baseline, which is there to be beaten.
+    """A system; `tested` unless the spec calls it a baseline, which is there to be beaten, or a `ceiling`, which bounds
+    what others can reach and has no rank among them.
 
     Of its `answers` (frames asked and scored), `exact` hit a frame that the memory keeps as it was.
     """
@@ -54,6 +55,7 @@ class SystemRow:
     name: str
     curve: str
     tested: bool
+    ceiling: bool
     costs: Costs
     exact: int
     answers: int
@@ -63,7 +65,8 @@ class SystemRow:
 class Cell:
     """One system's score on one metric. `cases` of `planned` have a value; the others failed or are not done.
 
-    `ranks` is the best and the worst rank that the tests of all pairs leave open; None without data or a direction.
+    `ranks` is the best and the worst rank that the tests of all pairs leave open; None without data, without a
+    direction, and for a ceiling.
     """
 
     system: str
@@ -138,7 +141,7 @@ class FailureGroup:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that a table needs. Systems come best first by the first metric."""
+    """Everything that a table needs. Systems come best first by the first metric, ceilings among them."""
 
     run: str
     confidence: float

@@ -7,17 +7,18 @@ means, so a neighbour within its interval may be as good: whiskers are drawn, an
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
 
 from bench.stats import Interval
-from bench.store import Store
+from bench.store import Results, Store
 from reports.comparison import Comparison, MetricInfo
 from reports.glossary import metric_title
-from reports.labels import Anchor, around, shortened
+from reports.labels import Anchor, along, around, shortened
 from reports.look import FAINT, PAPER, Look
-from reports.marks import Extent, colour, empty, finish, layer, padded, score_title, shape, texts, tooltip
+from reports.marks import Extent, colour, empty, finish, layer, log_ticks, padded, score_title, shape, texts, tooltip
 from runners.meter_store import Cost, load
 
 AXES = {
@@ -28,16 +29,34 @@ AXES = {
     "peak_mb": "Peak memory, MB",
 }
 
+PANEL = Extent(270, 240)  # the inside of a chart: several stand beside each other
+CAPTION = (
+    "The grey line is the frontier, and the memories on it are named: no other scores as high for less. It goes by "
+    "means; whiskers are intervals over videos. Times are of the machine that made the run, measured while it worked."
+)
+
 
 @dataclass(frozen=True)
 class Priced:
-    """A system's mean score and one of its costs."""
+    """A system's mean score and one of its costs. A ceiling is never on the frontier: it is no contender."""
 
     system: str
     cost: float
     score: float
     interval: Interval | None
+    ceiling: bool
     on_frontier: bool
+
+
+def plotted(
+    store: Store, results: Results, comparison: Comparison, metric: MetricInfo
+) -> dict[str, tuple[Priced, ...]]:
+    """What the report and the board draw: every cost that at least two systems have, by axis. Bytes are left out, since
+    both have a larger chart of those."""
+    horizons = [h for h in results.planned["horizon_s"].to_pylist() if h is not None]
+    peaks = peaks_mb(store, results.run.get("spec") or {}, max(horizons, default=20.0))
+    found = {axis: priced(comparison, metric, axis, peaks) for axis in AXES if axis != "bytes_per_s"}
+    return {axis: rows for axis, rows in found.items() if len(rows) > 1}
 
 
 def priced(
@@ -45,13 +64,14 @@ def priced(
 ) -> tuple[Priced, ...]:
     """The systems that have a score and this cost, the cheapest first. `axis` is one of `AXES`; peaks of memory come
     from elsewhere (see `peaks_mb`)."""
-    found: list[tuple[str, float, float, Interval | None]] = []
+    found: list[tuple[str, float, float, Interval | None, bool]] = []
     for system in comparison.systems:
         cell = comparison.cell(system.name, metric.name)
         cost = (peaks_mb or {}).get(system.name) if axis == "peak_mb" else getattr(system.costs, axis)
         if cell.mean is not None and cost is not None and cost > 0:
-            found.append((system.name, cost, cell.mean, cell.interval))
-    best = frontier([(cost, (metric.sign or 1) * score) for _, cost, score, _ in found])
+            found.append((system.name, cost, cell.mean, cell.interval, system.ceiling))
+    found.sort(key=lambda row: row[-1])  # contenders first
+    best = frontier([(cost, (metric.sign or 1) * score) for _, cost, score, _, ceiling in found if not ceiling])
     rows = [Priced(*row, on_frontier=i in best) for i, row in enumerate(found)]
     return tuple(sorted(rows, key=lambda one: (one.cost, one.system)))
 
@@ -80,7 +100,8 @@ def pareto(rows: Sequence[Priced], metric: MetricInfo, axis: str, looks: Mapping
     low, high = middle - half, middle + half
     y_domain = padded([v for one in rows for v in (one.score, *(one.interval or ()))])
     scale = alt.Scale(type="log", domain=[10**low, 10**high], nice=False)
-    x = alt.X("x:Q", title=f"{AXES[axis]} (log scale)", scale=scale, axis=alt.Axis(format="~s", tickCount=4))
+    ticks = alt.Axis(format="~s", values=log_ticks(10**low, 10**high), labelOverlap="greedy")
+    x = alt.X("x:Q", title=f"{AXES[axis]} (log scale)", scale=scale, axis=ticks)
     y = alt.Y("y:Q", title=score_title(metric), scale=alt.Scale(domain=y_domain, nice=False, zero=False))
     data = [_row(one, looks[one.system]) for one in rows]
     best = [row for row, one in zip(data, rows, strict=True) if one.on_frontier]
@@ -91,11 +112,15 @@ def pareto(rows: Sequence[Priced], metric: MetricInfo, axis: str, looks: Mapping
             (y_domain[1] - one.score) / (y_domain[1] - y_domain[0]) * extent.height,
         )
 
-    named = [one for one in rows if one.on_frontier]
-    places = around([Anchor(*at(one), shortened(one.system)) for one in named], [at(one) for one in rows], *extent)
+    named = [(one, _title(one)) for one in rows if one.on_frontier or one.ceiling]
+    line = [at(one) for one in rows if one.on_frontier]
+    steps = [corner for (x0, y0), (x1, y1) in pairwise(line) for corner in ((x0, y0), (x1, y0), (x1, y1))]
+    places = around(
+        [Anchor(*at(one), title) for one, title in named], [*along(steps), *(at(one) for one in rows)], *extent
+    )
     names = [
-        {"text": shortened(o.system), "px": p.x, "py": p.y, "align": p.align, "colour": looks[o.system].colour}
-        for o, p in zip(named, places, strict=True)
+        {"text": title, "px": p.x, "py": p.y, "align": p.align, "colour": looks[one.system].colour}
+        for (one, title), p in zip(named, places, strict=True)
     ]
     whiskers = [row for row in data if row["low"] is not None]
     layers = [
@@ -107,7 +132,7 @@ def pareto(rows: Sequence[Priced], metric: MetricInfo, axis: str, looks: Mapping
         *texts(names),
     ]
     about = f"{metric_title(metric.name)} against {AXES[axis].lower()}, {len(rows)} systems. On the frontier: "
-    return finish(layers, extent, f"{about}{', '.join(one.system for one in named)}.")
+    return finish(layers, extent, f"{about}{', '.join(one.system for one, _ in named if one.on_frontier)}.")
 
 
 def peaks_mb(store: Store, spec: Mapping[str, Any], history_s: float) -> dict[str, float]:
@@ -141,6 +166,10 @@ def _profiled(system: Mapping[str, Any]) -> tuple[str, str]:
 def _peak_mb(cost: Cost) -> float:
     peaks: dict[str, int] = (cost.memory or {})["memory"]["peak"]
     return peaks.get("reserved", peaks["host"]) / 1e6
+
+
+def _title(one: Priced) -> str:
+    return shortened(one.system) + (" (ceiling)" if one.ceiling else "")
 
 
 def _row(one: Priced, look: Look) -> dict[str, Any]:

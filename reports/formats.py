@@ -173,7 +173,7 @@ def to_csv(comparison: Comparison) -> str:
             cell, d = comparison.cell(row.name, metric.name), differences.get((row.name, metric.name))
             info, costs = metrics[metric.name], row.costs
             best, worst = cell.ranks or (None, None)
-            values = [row.name, row.curve, row.tested, info.name, info.version, info.unit, info.better]
+            values = [row.name, row.curve, row.tested, row.ceiling, info.name, info.version, info.unit, info.better]
             values += [cell.mean, *(cell.interval or (None, None)), cell.videos, cell.cases, cell.planned, best, worst]
             values += [
                 costs.bytes_per_s,
@@ -190,7 +190,7 @@ def to_csv(comparison: Comparison) -> str:
 
 
 _CSV = (
-    *("system", "curve", "tested", "metric", "metric_version", "unit", "better"),
+    *("system", "curve", "tested", "ceiling", "metric", "metric_version", "unit", "better"),
     *("mean", "low", "high", "videos", "cases", "planned", "rank_best", "rank_worst"),
     *("bytes_per_s", "tokens_per_s", "floats_per_s", "encode_ms_per_s", "recall_ms"),
     *("baseline", "difference", "difference_low", "difference_high"),

@@ -4,10 +4,13 @@ A baseline that is not explained is not understood, and a metric without its def
 another paper's. Plug-ins that are not ours have no sentence here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-Role = Literal["tested", "codec", "frames", "floor", "control"]
+Role = Literal["tested", "codec", "frames", "floor", "control", "ceiling"]
+BOUNDS: tuple[Role, ...] = ("floor", "control", "ceiling")
+"""What others are measured by: no contender for a place."""
 
 ROLES: dict[Role, str] = {
     "tested": "under test",
@@ -15,6 +18,7 @@ ROLES: dict[Role, str] = {
     "frames": "kept frames",
     "floor": "floor",
     "control": "control",
+    "ceiling": "ceiling",
 }
 
 
@@ -35,6 +39,10 @@ _MEMORIES: dict[str, Entry] = {
     "keyframes": Entry("frames", "Every so many seconds a frame is kept; the nearest one answers."),
     "thumbnails": Entry("frames", "Small frames, kept often and enlarged to answer."),
     "codec": Entry("codec", "The bitstream of a video codec is the memory: what ordinary compression keeps."),
+    "latents": Entry(
+        "ceiling",
+        "Every latent of the history: the round trip through the VAE. What is read through this VAE cannot keep more.",
+    ),
     "shuffled": Entry("control", "A memory asked at the wrong moments: what it scores without knowing when."),
     "withheld": Entry("control", "The memory is made and then not given to what answers: mid-grey, a guess."),
 }
@@ -53,14 +61,25 @@ _TITLES = {"psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "vmaf": "VMAF"}
 }
 
 
-def memory_entry(memory: str, baseline: bool) -> Entry:
-    """What part the memory of this reference plays. `baseline`: the spec says that it is not under test.
+def entry(system: Mapping[str, Any]) -> Entry:
+    """What part a system of a spec plays. `system` is as in run.json: `role` is `tested`, `baseline` or `ceiling`;
+    runs of before there were ceilings have `baseline`, true or false.
 
-    >>> memory_entry("codec", True).role, memory_entry("./mine.py:Mine", False).role
+    >>> entry({"memory": "codec", "role": "baseline"}).role, entry({"memory": "./mine.py:Mine"}).role
     ('codec', 'tested')
+    >>> entry({"memory": "codec", "role": "ceiling"}).role, entry({"memory": "m:M", "baseline": True}).role
+    ('ceiling', 'frames')
     """
-    unknown = Entry("frames" if baseline else "tested", "")
-    return _MEMORIES.get(memory, unknown)
+    asked = system.get("role") or ("baseline" if system.get("baseline") else "tested")
+    known = _MEMORIES.get(system["memory"])
+    if asked == "ceiling":
+        return Entry("ceiling", known.sentence if known else "")
+    return known or Entry("frames" if asked == "baseline" else "tested", "")
+
+
+def ceilings(spec: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the systems of a spec that bound the others from above."""
+    return frozenset(one["name"] for one in spec.get("systems", ()) if entry(one).role == "ceiling")
 
 
 def metric_title(name: str) -> str:

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 from bench.bd_rate import Gap
 from bench.stats import Interval
-from reports.comparison import Cell, Comparison, Difference, MetricInfo
+from reports.comparison import Cell, Comparison, Difference, MetricInfo, SystemRow
 
 MISSING = "–"
+CEILING = "ceiling"
+CEILING_NOTE = "ceiling: it bounds what others can reach, and is not ranked among them."
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neutral": ""}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell. `strong`: in the top tie group, or shown to be better. `soft`: a baseline beside tested systems."""
+    """One cell. `strong`: in the top tie group, or shown to be better. `soft`: a baseline or a ceiling beside tested
+    systems."""
 
     text: str
     strong: bool = False
@@ -146,6 +149,11 @@ def _baselines(c: Comparison) -> frozenset[str]:
     return names if len(names) < len(c.systems) else frozenset()
 
 
+def place(row: SystemRow, cell: Cell) -> str:
+    """The rank, or what stands in its place."""
+    return CEILING if row.ceiling and cell.mean is not None else ranks(cell)
+
+
 def _scores(c: Comparison) -> Grid:
     soft = _baselines(c)
     columns = ["system", "kbit/s"]
@@ -161,13 +169,14 @@ def _scores(c: Comparison) -> Grid:
             short = f" [{cell.cases}/{cell.planned}]" if cell.cases < cell.planned and metric.name in scored else ""
             line.append(Entry(plus_minus(cell.mean, cell.interval) + short, strong=cell.top, soft=row.name in soft))
             if metric.sign:
-                line.append(Entry(ranks(cell), strong=cell.top, soft=row.name in soft))
+                line.append(Entry(place(row, cell), strong=cell.top, soft=row.name in soft))
         if hits:
             line.append(Entry(f"{row.exact}/{row.answers}", soft=row.name in soft))
         rows.append(tuple(line))
     notes = [
         f"Mean over videos ± half of a {c.confidence:.0%} Student's t interval. Rank: what the paired tests of all "
         "pairs leave open (Holm); bold: nothing is shown to be better.",
+        *([CEILING_NOTE] if any(row.ceiling for row in c.systems) else []),
         *(["exact: asked frames that the memory had kept as they were."] if hits else []),
         *(["[n/m]: n of m cases have a score."] if any(x.cases < x.planned for x in c.cells) else []),
         *c.warnings,
@@ -198,7 +207,7 @@ def _differences(c: Comparison, metric: MetricInfo) -> Grid:
     rows = tuple(
         (
             Entry(row.name, soft=row.name in soft),
-            Entry(d.verdict, strong=d.verdict == "better", soft=row.name in soft),
+            Entry(d.verdict, strong=d.verdict == "better" and not row.ceiling, soft=row.name in soft),
             *(Entry(text, soft=row.name in soft) for text in (_gain(d), probability(d.p_holm), str(d.videos))),
             *([Entry(d.note, soft=row.name in soft)] if noted else []),
         )

@@ -19,12 +19,12 @@ from reports import charts, dotplots
 from reports.album import Album, Asked
 from reports.compare import compare
 from reports.comparison import MetricInfo
-from reports.cost_pareto import AXES as COSTS
-from reports.cost_pareto import pareto, peaks_mb, priced
+from reports.cost_pareto import CAPTION, pareto, plotted
+from reports.cost_pareto import PANEL as COST_PANEL
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.frames import FULL_SCALE, HEAT
-from reports.glossary import metric_title
-from reports.look import Look, looks
+from reports.glossary import BOUNDS, metric_title
+from reports.look import DASHES, Look, looks
 from reports.marks import Extent
 from reports.page import facts, failures, metrics_explained, provenance, scored_metrics, systems_explained, table
 from reports.progress import progress
@@ -35,7 +35,7 @@ from reports.svg import drawn
 from reports.verdict import findings, headline
 
 LIMIT_BYTES = 10_000_000
-WORST = 2  # moments of each memory; floors and controls are left out, since that they fail is known
+WORST = 2  # moments of each contender: that floors and controls fail is known, and a ceiling is none
 AXES: tuple[Axis, ...] = ("position", "since_cut_s", "motion")
 WIDE, NARROW, PANEL = Extent(860, 400), Extent(210, 300), Extent(270, 240)  # the insides of plots, in pixels
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -63,13 +63,11 @@ class _Page:
     """One run's page: what does not depend on how many pictures fit is made once."""
 
     def __init__(self, store: Store, results: Results) -> None:
-        self._results = results
+        self._store, self._results = store, results
         self._comparison = compare(results)
         self._looks = looks(results.run.get("spec") or {})
         self._metrics = scored_metrics(self._comparison)
         self._first = self._metrics[0] if self._metrics else None
-        horizons = [h for h in results.planned["horizon_s"].to_pylist() if h is not None]
-        self._peaks_mb = peaks_mb(store, results.run.get("spec") or {}, max(horizons, default=20.0))
         self._shown = representatives(self._comparison, self._first, self._looks) if self._first else []
         self._context = self._text() | self._charts()
         self._context["studies"] = [section(told, f"study-{at}") for at, told in enumerate(kept(store, results.key))]
@@ -77,7 +75,7 @@ class _Page:
         self._worst: list[tuple[str, list[Asked]]] = []
         if self._first is not None:
             album = Album(store, results, self._first)
-            blamed = [n for n in self._shown if self._looks[n].role not in ("floor", "control")] or self._shown
+            blamed = [n for n in self._shown if self._looks[n].role not in BOUNDS] or self._shown
             self._typical = album.typical(self._shown)
             self._worst = [(name, album.worst(name, WORST)) for name in blamed]
 
@@ -109,11 +107,14 @@ class _Page:
             "findings": findings(results, comparison, first, self._looks) if first else [],
             "progress": state,
             "comparison": comparison,
+            "pareto_caption": CAPTION,
+            "has_ceiling": any(system.ceiling for system in comparison.systems),
             "facts": facts(results, comparison, state.moments),
             "failures": failures(comparison),
             "table": table(comparison, self._looks),
             "metric": first,
             "looks": self._looks,
+            "dashes": DASHES,
             "shown": self._shown,
             "common_kbps": rate * 8 / 1000 if rate else None,
             "kbps": {s.name: s.costs.kbit_per_s for s in comparison.systems},
@@ -157,13 +158,10 @@ class _Page:
         }
 
     def _pareto(self, metric: MetricInfo) -> list[Markup]:
-        """A small chart for every cost that at least two systems have; bytes have a chart of their own."""
-        drawings = []
-        for axis in COSTS:
-            rows = priced(self._comparison, metric, axis, self._peaks_mb)
-            if axis != "bytes_per_s" and len(rows) > 1:
-                drawings.append(drawn(pareto(rows, metric, axis, self._looks, PANEL), f"pareto-{axis}"))
-        return drawings
+        rows = plotted(self._store, self._results, self._comparison, metric)
+        return [
+            drawn(pareto(own, metric, axis, self._looks, COST_PANEL), f"pareto-{axis}") for axis, own in rows.items()
+        ]
 
     def _slices(self, metric: MetricInfo) -> list[Markup]:
         if not self._comparison.slices:

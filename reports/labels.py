@@ -4,7 +4,9 @@ A reader who has to look up colours in a legend compares colours, not curves. Ve
 this does, in pixels with the origin at the top left, greedily and always the same way.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 CHARACTER_PX, LINE_PX = 6.0, 13.0  # of the charts' bold 11 px sans serif
@@ -79,6 +81,15 @@ def spread(wanted: Sequence[float], gap: float, top: float, bottom: float) -> li
             blocks[-2:] = [(blocks[-2][0], blocks[-2][1] + members)]
     placed = {m: start + k * gap for start, members in blocks for k, m in enumerate(members)}
     return [placed[i] for i in range(len(wanted))]
+
+
+def along(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points on a line through these corners, close enough together that no name fits between two."""
+    found = list(corners[:1])
+    for (x0, y0), (x1, y1) in pairwise(corners):
+        steps = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / 8))
+        found += [(x0 + (x1 - x0) * k / steps, y0 + (y1 - y0) * k / steps) for k in range(1, steps + 1)]
+    return found
 
 
 def around(

@@ -1,15 +1,16 @@
 """How systems look in every chart, on the page and on the board: one colour, shape and dash for each.
 
 What a system is decides its colour. What is under test is saturated; codecs share one family of colours and kept
-frames another; floors and controls are grey, because they are there to be beaten. The hues are from the palette of
-Okabe and Ito (2008), which people with any colour vision can tell apart; shapes and direct labels say the same again.
+frames another; floors and controls are grey, because they are there to be beaten, and a ceiling is dark. The hues are
+from the palette of Okabe and Ito (2008), which people with any colour vision can tell apart; shapes and direct labels
+say the same again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.glossary import Role, memory_entry
+from reports.glossary import Role, entry
 
 INK, FAINT, GRID, PAPER = "#1c2430", "#5b6675", "#e3e7ec", "#ffffff"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
@@ -20,6 +21,7 @@ _COLOURS: dict[Role, tuple[str, ...]] = {
     "frames": ("#009e73", "#5dbb98", "#0a7a5c"),
     "floor": ("#6f7a88", "#8c96a3", "#a2abb6"),
     "control": ("#8c96a3", "#a2abb6"),
+    "ceiling": ("#3f4a59", "#6b4c8f"),
 }
 _SHAPES: dict[Role, tuple[str, ...]] = {
     "tested": ("circle", "square", "triangle-up", "diamond"),
@@ -27,17 +29,21 @@ _SHAPES: dict[Role, tuple[str, ...]] = {
     "frames": ("circle", "triangle-down", "diamond"),
     "floor": ("circle",),
     "control": ("circle",),
+    "ceiling": ("cross",),
 }
+
+DASHES: dict[str, list[int]] = {"solid": [1, 0], "dotted": [2, 3], "dashed": [6, 3], "dash-dot": [7, 3, 2, 3]}
+_DASHES: dict[Role, str] = {"control": "dotted", "ceiling": "dash-dot"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """`dash` is a stroke pattern, empty for a solid line; `shape` is one of Vega's symbols."""
+    """`dash` is one of `DASHES`; `shape` is one of Vega's symbols."""
 
     role: Role
     colour: str
     shape: str
-    dash: tuple[int, ...]
+    dash: str
 
 
 def looks(spec: Mapping[str, Any]) -> dict[str, Look]:
@@ -55,11 +61,11 @@ def looks(spec: Mapping[str, Any]) -> dict[str, Look]:
     for system in spec.get("systems", ()):
         name, series = system["name"], system.get("curve") or system["name"]
         if series not in found:
-            role = memory_entry(system["memory"], bool(system.get("baseline"))).role
+            role = entry(system).role
             number = taken[role] = taken.get(role, -1) + 1
             colours, shapes = _COLOURS[role], _SHAPES[role]
             # past the last colour they come again, and then the dash tells them apart
-            dash = (2, 3) if role == "control" else (6, 3) if number >= len(colours) else ()
+            dash = _DASHES.get(role, "dashed" if number >= len(colours) else "solid")
             found[series] = Look(role, colours[number % len(colours)], shapes[number % len(shapes)], dash)
         found[name] = found[series]
     return found

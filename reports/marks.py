@@ -1,5 +1,6 @@
 """What all charts are drawn with: rows as layers, colours from the data, text with a halo, one finish."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import altair as alt
 
 from reports.comparison import MetricInfo
 from reports.glossary import metric_title
-from reports.look import FAINT, PAPER, theme
+from reports.look import DASHES, FAINT, PAPER, theme
 
 
 class Extent(NamedTuple):
@@ -33,8 +34,9 @@ def shape() -> alt.Shape:
 
 
 def dash() -> alt.StrokeDash:
-    """The stroke pattern that each row holds."""
-    return alt.StrokeDash("dash:N", scale=None)
+    """The stroke pattern that each row names. The patterns are in the scale, because a page's viewer may not keep lists
+    in its data."""
+    return alt.StrokeDash("dash:N", scale=alt.Scale(domain=list(DASHES), range=list(DASHES.values())), legend=None)
 
 
 def texts(rows: Iterable[Mapping[str, Any]]) -> list[alt.Chart]:
@@ -56,6 +58,18 @@ def padded(values: Sequence[float]) -> list[float]:
     low, high = min(values), max(values)
     air = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     return [low - air, high + air]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """At least three round values between the two (a decade apart or more): as few multiples of powers of
+    ten as it takes."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 3, 5)):
+        ticks = [v for p in powers for step in steps if low <= (v := step * 10.0**p) <= high]
+        if len(ticks) >= 3:
+            break
+    return ticks
 
 
 def score_title(metric: MetricInfo) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.store import Results
 from reports.comparison import Cell, Comparison, MetricInfo
-from reports.glossary import METRICS, ROLES, memory_entry, metric_title
+from reports.glossary import METRICS, ROLES, Entry, entry, metric_title
 from reports.grids import MISSING, amount, plus_minus, ranks
 from reports.look import Look
 from reports.spec_text import spec_text
@@ -33,6 +33,7 @@ class TableRow:
     name: str
     role: str
     look: Look
+    ceiling: bool
     scores: tuple[ScoreCell, ...]
     coverage: str
     whole: bool  # every planned case has every score
@@ -93,6 +94,7 @@ def table(comparison: Comparison, looks: Mapping[str, Look]) -> Table:
                 name=system.name,
                 role=ROLES[looks[system.name].role],
                 look=looks[system.name],
+                ceiling=system.ceiling,
                 scores=tuple(_score_cell(c, comparison) for c in cells),
                 coverage=f"{done}/{planned}",
                 whole=done == planned,
@@ -110,13 +112,12 @@ def scored_metrics(comparison: Comparison) -> tuple[MetricInfo, ...]:
 
 
 def systems_explained(spec: Mapping[str, Any]) -> list[Named]:
-    """A sentence on each kind of memory in the spec that has one, with the systems that are of it."""
-    found: dict[str, list[str]] = {}
+    """A sentence on each kind of memory in the spec that has one."""
+    found: dict[tuple[str, Entry], None] = {}
     for system in spec.get("systems", ()):
-        if memory_entry(system["memory"], bool(system.get("baseline"))).sentence:
-            found.setdefault(system["memory"], []).append(system["name"])
-    entries = {memory: memory_entry(memory, True) for memory in found}
-    return [Named(memory, e.sentence, ROLES[e.role]) for memory, e in entries.items()]
+        if (explained := entry(system)).sentence:
+            found[system["memory"], explained] = None
+    return [Named(memory, e.sentence, ROLES[e.role]) for memory, e in found]
 
 
 def metrics_explained(comparison: Comparison) -> list[Named]:

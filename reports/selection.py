@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from reports.comparison import Comparison, MetricInfo, SystemRow
+from reports.glossary import BOUNDS
 from reports.look import Look
 
 MOST = 7
@@ -16,8 +17,8 @@ MOST = 7
 
 def common_rate(systems: Sequence[SystemRow], looks: Mapping[str, Look]) -> float | None:
     """Bytes per second of video to compare at: the middle one of the systems under test, else of the codecs and kept
-    frames; None when nothing has a rate."""
-    for roles in (("tested",), ("codec", "frames"), ("floor", "control")):
+    frames, else of the rest; None when nothing has a rate."""
+    for roles in (("tested",), ("codec", "frames"), BOUNDS):
         rates = [r for s in systems if looks[s.name].role in roles and (r := s.costs.bytes_per_s)]
         if rates:
             return median_low(rates)
@@ -26,7 +27,7 @@ def common_rate(systems: Sequence[SystemRow], looks: Mapping[str, Look]) -> floa
 
 def representatives(comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look]) -> list[str]:
     """At most `MOST` systems with a score on this metric: those under test first, each sweep's setting nearest to the
-    common rate, and the best floor; in the order of the table."""
+    common rate, the best floor and the ceiling; in the order of the table."""
     scored = [s for s in comparison.systems if comparison.cell(s.name, metric.name).mean is not None]
     rate = common_rate(scored, looks)
     by_curve: dict[str, list[SystemRow]] = {}
@@ -38,7 +39,8 @@ def representatives(comparison: Comparison, metric: MetricInfo, looks: Mapping[s
     floors = [s for s in nearest if looks[s.name].role == "floor"] or [
         s for s in nearest if looks[s.name].role == "control"
     ]
-    chosen = {s.name for s in [*floors[:1], *tested, *others][:MOST]}
+    ceilings = [s for s in nearest if looks[s.name].role == "ceiling"]
+    chosen = {s.name for s in [*floors[:1], *ceilings[:1], *tested, *others][:MOST]}
     return [s.name for s in scored if s.name in chosen]
 
 

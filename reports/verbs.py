@@ -69,7 +69,7 @@ def run(
 
         [[systems]]
         memory = "mean-frame"               # a name of `keepframe list memory`
-        baseline = true
+        baseline = true                     # to be beaten; role = "ceiling" bounds from above, and is not ranked
 
         [[systems]]
         name = "h264"

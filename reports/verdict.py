@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from bench.store import Results
 from reports.compare import compare
 from reports.comparison import Comparison, MetricInfo, SystemRow
-from reports.glossary import metric_title
+from reports.glossary import BOUNDS, metric_title
 from reports.grids import amount, plus_minus
 from reports.look import Look
 
@@ -40,15 +40,17 @@ def findings(results: Results, comparison: Comparison, metric: MetricInfo, looks
     if metric.sign == 0:
         return []
     ranked = _ranked(comparison, metric)
-    said = [_on_floors(results, comparison, metric, looks, ranked)]
+    said = [_on_floors(results, comparison, metric, looks, ranked), _on_ceiling(results, comparison, metric, ranked)]
     said += [_at_fewer_bytes(results, metric, s, ranked) for s in ranked if looks[s.name].role == "tested"][:3]
     said.append(_frontier(comparison, metric, looks, ranked))
     return [sentence for sentence in said if sentence]
 
 
 def _ranked(comparison: Comparison, metric: MetricInfo) -> list[SystemRow]:
+    """The contenders with a score, best first; where there are none but ceilings, those."""
     means = {s.name: comparison.cell(s.name, metric.name).mean for s in comparison.systems}
     scored = [s for s in comparison.systems if means[s.name] is not None]
+    scored = [s for s in scored if not s.ceiling] or scored
     return sorted(scored, key=lambda s: (-(metric.sign or 1) * (means[s.name] or 0.0), s.name))
 
 
@@ -71,6 +73,27 @@ def _on_floors(
     if not beaten:
         return f"{start}, and every memory that is no floor is shown to be better."
     return f"{start}, and {_listed(beaten)} {'is' if len(beaten) == 1 else 'are'} not shown to be better than that."
+
+
+def _on_ceiling(results: Results, comparison: Comparison, metric: MetricInfo, ranked: Sequence[SystemRow]) -> str:
+    """How far the best memory under test is below the highest ceiling."""
+    means = {s.name: comparison.cell(s.name, metric.name).mean for s in comparison.systems if s.ceiling}
+    known = {name: metric.sign * mean for name, mean in means.items() if mean is not None}
+    if not known:
+        return ""
+    ceiling = max(known, key=lambda name: (known[name], name))
+    cell = comparison.cell(ceiling, metric.name)
+    start = f"The ceiling, {ceiling}, scores {_with_unit(plus_minus(cell.mean, cell.interval), metric)}"
+    best = next((s.name for s in ranked if s.tested), None)
+    if best is None or cell.interval is None:
+        return f"{start}."
+    pairs = compare(results, baseline=ceiling, systems=[best]).differences
+    pair = next((d for d in pairs if d.metric == metric.name), None)
+    if pair is None or pair.mean is None:
+        return f"{start}."
+    gap = _with_unit(plus_minus(abs(pair.mean), pair.interval), metric)
+    side = "below" if (pair.mean < 0) == (metric.sign > 0) else "above"
+    return f"{start}; {best}, the best under test, is {gap} {side} it, paired by video."
 
 
 def _at_fewer_bytes(results: Results, metric: MetricInfo, system: SystemRow, ranked: Sequence[SystemRow]) -> str:
@@ -98,7 +121,7 @@ def _at_fewer_bytes(results: Results, metric: MetricInfo, system: SystemRow, ran
 def _frontier(
     comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look], ranked: Sequence[SystemRow]
 ) -> str:
-    """Those that no cheaper system outscores, by their means; floors and controls are not worth naming."""
+    """Those that no cheaper contender outscores, by their means; floors and controls are not worth naming."""
     ordered = sorted((s for s in ranked if s.costs.bytes_per_s is not None), key=lambda s: s.costs.bytes_per_s or 0.0)
     kept: list[SystemRow] = []
     best = float("-inf")
@@ -106,7 +129,7 @@ def _frontier(
         score = metric.sign * (comparison.cell(system.name, metric.name).mean or 0.0)
         if score > best:
             best = score
-            if looks[system.name].role not in ("floor", "control"):
+            if looks[system.name].role not in BOUNDS:
                 kept.append(system)
     if len(kept) < 2:
         return ""

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float64, Int64
 from bench.errors import KeepframeError, NotComparableError, StoreError, UsageError, did_you_mean
 from bench.store import Results
 from reports.comparison import MetricInfo
+from reports.glossary import ceilings
 
 RATES = ("bytes", "tokens", "floats", "encode_ms")  # these are divided by the length of the history
 
@@ -30,7 +31,8 @@ class Plan:
 
     systems: tuple[str, ...]
     curves: tuple[str, ...]  # of each system
-    tested: tuple[bool, ...]  # of each system: not one of the spec's baselines
+    tested: tuple[bool, ...]  # of each system: neither a baseline nor a ceiling of the spec
+    ceiling: tuple[bool, ...]  # of each system: it bounds the others, and is no contender
     metrics: tuple[MetricInfo, ...]
     cases: tuple[str, ...]
     videos: tuple[str, ...]
@@ -87,6 +89,7 @@ def read_plan(results: Results, systems: Sequence[str] | None = None) -> Plan:
                 f"Case {one['case']!r} is not the same for all systems: its clip, moments or decode settings differ.",
                 "Run the systems with one spec, or compare those that share it.",
             )
+    bounds = ceilings(results.run.get("spec") or {})
     case_names = tuple(row["case"] for row in cases)
     videos = tuple(dict.fromkeys(row["group"] for row in cases))
     number = {video: i for i, video in enumerate(videos)}
@@ -96,7 +99,8 @@ def read_plan(results: Results, systems: Sequence[str] | None = None) -> Plan:
     return Plan(
         systems=names,
         curves=tuple(about[name]["curve"] or name for name in names),
-        tested=tuple(not about[name]["baseline"] for name in names),
+        tested=tuple(not about[name]["baseline"] and name not in bounds for name in names),
+        ceiling=tuple(name in bounds for name in names),
         metrics=_metrics(planned, results),
         cases=case_names,
         videos=videos,

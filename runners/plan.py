@@ -130,7 +130,7 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
                         "case_key": case_key,
                         "system": system.name,
                         "curve": system.curve,
-                        "baseline": system.baseline,
+                        "baseline": system.role != "tested",
                         "memory_key": ask.memory_key,
                         "prediction_key": ask.prediction_key,
                         "metric": m.name,

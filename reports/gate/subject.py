@@ -102,7 +102,7 @@ class Finder:
         return self._measured(reference, spec.model_copy(update={"systems": systems}), name)
 
     def _measured(self, reference: str, spec: RunSpec, system: str | None) -> Callable[[], Subject]:
-        tested = [s.name for s in spec.systems if not s.baseline]
+        tested = [s.name for s in spec.systems if s.role == "tested"]
         name = system or self.system or _only(tested, f"{reference} tests several systems or none", tested)
         chosen = tuple(s for s in spec.systems if s.name == name)
         if not chosen:

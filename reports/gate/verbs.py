@@ -120,7 +120,7 @@ def calibrate(
 ) -> int:
     """Measure how far two runs of the very same system differ: the noise floor, below which no margin is accepted.
 
-    The systems of the spec that are no baselines are run again from nothing, with other seeds and numbers of workers.
+    The systems of the spec that are under test are run again from nothing, with other seeds and numbers of workers.
     Run it on the machine that the checks run on.
 
     Example: keepframe calibrate spec.toml
@@ -130,9 +130,9 @@ def calibrate(
     from runners.calibrate import repeat
 
     parsed = load(spec, tuple(overrides or ()))
-    tested = tuple(system for system in parsed.systems if not system.baseline)
+    tested = tuple(system for system in parsed.systems if system.role == "tested")
     if not tested:
-        raise UsageError(f"{spec} tests no system: all are baselines.", "Calibrate the spec of what you check.")
+        raise UsageError(f"{spec} tests no system: all bound others.", "Calibrate the spec of what you check.")
     opened = Store(store)
     with progress() as report:
         most = workers or os.cpu_count() or 1

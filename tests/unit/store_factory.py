@@ -240,7 +240,7 @@ def _planned(scene: Scene, one: Made) -> list[dict[str, Any]]:
             "case_key": scene.case_key,
             "system": one.system.name,
             "curve": one.system.curve,
-            "baseline": one.system.baseline,
+            "baseline": one.system.role != "tested",
             "memory_key": memory_key,
             "prediction_key": prediction_key,
             "metric": metric,
