@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UsageError, did_you_mean
 from reports.comparison import Comparison
-from reports.grids import Entry, Grid, grids, printable, split
+from reports.grids import Entry, Grid, column_width, grids, printable, split
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "keepframe.comparison/1"
+LATEX_WIDTH, LATEX_WORDS = 94, 30  # characters that fit a line of a page in small type; that a column may be wide
 
 
 def render(comparison: Comparison, form: str) -> str:
@@ -95,8 +96,31 @@ def markdown_text(text: str) -> str:
 
 
 def to_latex(comparison: Comparison) -> str:
-    """`table` environments with booktabs rules (`\\usepackage{booktabs}`); bold is the top tie group."""
-    return "\n".join(latex_table(grid) for grid in grids(comparison))
+    """`table` environments with booktabs rules (`\\usepackage{booktabs}`); bold is the top tie group.
+
+    A table that is wider than a page goes on in a second one.
+    """
+    return "\n".join(latex_table(piece) for grid in grids(comparison) for piece in _pages(grid))
+
+
+def _pages(grid: Grid) -> tuple[Grid, ...]:
+    return (grid,) if any(_wordy(grid)) else split(grid, LATEX_WIDTH)
+
+
+def _wordy(grid: Grid) -> list[bool]:
+    """Of each column but the first, of names, whether it holds sentences, which have to be broken into lines."""
+    return [i > 0 and any(len(row[i].text) > LATEX_WORDS for row in grid.rows) for i in range(len(grid.columns))]
+
+
+def _latex_columns(grid: Grid) -> str:
+    """Columns of sentences share what the others leave of the line."""
+    wordy = _wordy(grid)
+    taken = sum(column_width(grid, i) for i, sentences in enumerate(wordy) if not sentences)
+    share = max(0.15, (1 - taken / LATEX_WIDTH) / max(1, sum(wordy)))
+    return "".join(
+        rf"p{{{share:.2f}\linewidth}}" if sentences else "l" if i < grid.left else "r"
+        for i, sentences in enumerate(wordy)
+    )
 
 
 def latex_table(grid: Grid) -> str:
@@ -109,13 +133,13 @@ def latex_table(grid: Grid) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(cells) + r" \\"
 
-    columns = "l" * grid.left + "r" * (len(grid.columns) - grid.left)
+    columns = _latex_columns(grid)
     caption = " ".join(latex_text(text) for text in (grid.title + ".", *grid.notes))
     return "\n".join(
         [
             r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{caption}}}",
+            r"  \centering\small",
+            rf"  \caption{{{caption}}}\medskip",
             rf"  \begin{{tabular}}{{{columns}}}",
             r"  \toprule",
             line([latex_text(name) for name in grid.columns]),
@@ -147,7 +171,7 @@ _LATEX = {
     "±": r"$\pm$",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
-    "–": "--",
+    "|": r"\textbar{}",
 }
 
 
@@ -157,7 +181,9 @@ def latex_text(text: str) -> str:
     >>> latex_text("50% of a_b ±1")
     '50\\\\% of a\\\\_b $\\\\pm$1'
     """
-    return "".join(_LATEX.get(c, c) for c in printable(text))
+    text = "".join(_LATEX.get(c, c) for c in printable(text)).replace("--", "-{}-")
+    text = re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", text)  # a minus, and no hyphen
+    return text.replace("–", "--").replace("−", "$-$")
 
 
 def to_csv(comparison: Comparison) -> str:

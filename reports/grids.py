@@ -51,10 +51,10 @@ def grids(comparison: Comparison) -> tuple[Grid, ...]:
 def split(grid: Grid, width: int) -> tuple[Grid, ...]:
     """The grid in pieces of at most `width` characters where that can be done: each repeats the left columns and takes
     as many of the others as fit, a metric together with its rank. Notes go below the last."""
-    fixed = sum(_width(grid, i) for i in range(grid.left))
+    fixed = sum(column_width(grid, i) for i in range(grid.left))
     pieces, room = [list(range(grid.left))], width - fixed
     for block in _blocks(grid):
-        need = sum(_width(grid, i) for i in block)
+        need = sum(column_width(grid, i) for i in block)
         if need > room and len(pieces[-1]) > grid.left:
             pieces.append(list(range(grid.left)))
             room = width - fixed
@@ -83,7 +83,7 @@ def _blocks(grid: Grid) -> list[list[int]]:
     return blocks
 
 
-def _width(grid: Grid, column: int) -> int:
+def column_width(grid: Grid, column: int) -> int:
     """In characters, with the space that rich puts around a cell."""
     texts = (grid.columns[column], *(row[column].text for row in grid.rows))
     return max(len(printable(text)) for text in texts) + 3

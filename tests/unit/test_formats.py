@@ -5,6 +5,9 @@ import dataclasses
 import io
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,6 +145,32 @@ def test_bold_is_the_top_tie_group(comparison: Comparison) -> None:
     assert "\x1b[1m" in drawn(tie, 100, color=True)
 
 
+def _no_latex() -> str:
+    """Why nothing can be compiled here; empty where it can."""
+    if not shutil.which("pdflatex"):
+        return "there is no pdflatex: apt-get install texlive-latex-recommended"
+    found = subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False)
+    return "" if found.returncode == 0 else "there is no booktabs: apt-get install texlive-latex-recommended"
+
+
+@pytest.mark.skipif(bool(_no_latex()), reason=_no_latex())
+@pytest.mark.parametrize("kind", ["evil", "sweep"])
+def test_latex_compiles_and_fits_the_page(kind: str, tmp_path: Path, comparison: Comparison) -> None:
+    head = "\\documentclass{article}\\usepackage[a4paper,margin=2cm]{geometry}\\usepackage{booktabs}\n"
+    body = render(evil() if kind == "evil" else comparison, "latex")
+    (tmp_path / "t.tex").write_text(f"{head}\\begin{{document}}\n{body}\\end{{document}}\n", encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([0-9.]+)pt", done.stdout)]
+    assert max(wide, default=0.0) < 15.0, done.stdout[-2000:]
+
+
 def test_latex_is_balanced_and_nothing_escapes() -> None:
     text = render(evil(), "latex")
     assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == text.count(r"\toprule") >= 3
@@ -155,6 +184,7 @@ def test_latex_is_balanced_and_nothing_escapes() -> None:
     assert commands <= {
         *("begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "textbf", "textit", "pm"),
         *("textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "uparrow", "downarrow"),
+        *("textbar", "small", "medskip", "linewidth"),
     }
     for line in text.splitlines():
         if line.endswith(r"\\") and "psnr" not in line:
