@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "keepframe.comparison/1"
-LATEX_WIDTH, LATEX_WORDS = 94, 30  # characters that fit a line of a page in small type; that a column may be wide
+LATEX_WIDTH, LATEX_WORDS = 102, 30  # characters that fit a line of a page in small type; that a column may be wide
 
 
 def render(comparison: Comparison, form: str) -> str:

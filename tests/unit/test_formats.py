@@ -188,7 +188,7 @@ def test_latex_is_balanced_and_nothing_escapes() -> None:
     }
     for line in text.splitlines():
         if line.endswith(r"\\") and "psnr" not in line:
-            assert len(re.findall(r"(?<!\\)&", line)) in (3, 4, 5)
+            assert len(re.findall(r"(?<!\\)&", line)) in (1, 2, 3, 4, 5)  # columns past the page go on below
     assert latex_text("a_b & 5% [x]") == r"a\_b \& 5\% {[}x{]}"
 
 
