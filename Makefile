@@ -13,7 +13,7 @@ test: .venv/.dev  ## lint, import contracts, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal -q --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -q --durations=15
 
 lint: .venv/.dev  ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .

@@ -31,4 +31,5 @@ def ordinary_priority() -> None:
         return
     for thread in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # it has just ended
-            os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
+            if os.sched_getscheduler(int(thread.name)) == os.SCHED_FIFO:
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))

@@ -20,7 +20,6 @@ from suites.features.judge import judge
 from suites.features.protocols import Evidence
 from tests.unit.opencv_frames import opencv_frames
 
-RNG = np.random.default_rng(3)
 SMALL = Size(136, 128)
 
 
@@ -56,7 +55,7 @@ def test_flows_are_those_of_torchvisions_own_forward(model: Any) -> None:
 
 
 def test_the_longest_vectors_are_those_of_a_full_sort() -> None:
-    field = RNG.normal(size=(2, 17, 23)).astype(np.float32)
+    field = np.random.default_rng(3).normal(size=(2, 17, 23)).astype(np.float32)
     lengths = np.sort(np.hypot(field[0], field[1]).ravel())[::-1]
     assert top_speed(field, 0.05) == pytest.approx(lengths[: int(17 * 23 * 0.05)].mean(), rel=1e-6)
 
