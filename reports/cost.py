@@ -32,6 +32,7 @@ class StageTime:
     max_ms: float | None
     cpu_ms: float | None
     flops: int | None  # by formula, of one call
+    counted: int | None  # by torch's counter, which has gaps: see the notes
     mfu: float | None  # share of the matrix product's peak that was measured in the same process
 
 
@@ -112,6 +113,7 @@ def notes(cost: Cost) -> tuple[str, ...]:
             said.append(f"simulated card: another process held all but {document['budget_bytes'] / 1e9:g} GB")
         if document.get("others"):
             said.append(f"{document['others']} other processes were on the card ({document['pass']} pass)")
+    said += _cross_check(cost)
     timed = cost.time or {}
     for kind, ended in ((timed.get("facts") or {}).get("settled") or {}).items():
         if not ended:
@@ -120,6 +122,19 @@ def notes(cost: Cost) -> tuple[str, ...]:
     if load > cores:
         said.append(f"the load was {load:.1f} on {cores} cores: times are upper bounds")
     return tuple(said)
+
+
+def _cross_check(cost: Cost) -> list[str]:
+    """Where torch's counter does not say what the formulas say, and why as far as that is known."""
+    counted: dict[str, dict[str, Any]] = (cost.time or {}).get("counted") or {}
+    work = flops.section(cost.profile)
+    gaps = sorted({gap for one in counted.values() for gap in one["gaps"]})
+    said = [f"torch's counter has no formula for {gap}, and counts it as nothing" for gap in gaps]
+    for stage, one in counted.items():
+        formula = getattr(work, _FLOPS[stage]) if stage in _FLOPS else None
+        if formula is not None and formula != one["flops"] and not one["gaps"]:
+            said.append(f"{stage}: {formula:,} FLOPs by formula, {one['flops']:,} by torch's counter")
+    return said
 
 
 @dataclass(frozen=True)
@@ -178,6 +193,7 @@ def _stage(cost: Cost, name: str) -> StageTime | None:
     warm = [one.wall_ms for one in calls if one.phase == "warm"]
     cold = [one.wall_ms for one in calls if one.phase == "cold"]
     work = getattr(flops.section(cost.profile), _FLOPS[name]) if name in _FLOPS else None
+    counted = ((cost.time or {}).get("counted") or {}).get(name) or {}
     peak = ((cost.time or {}).get("matmul") or {}).get("flops_per_s")
     middle = median(warm) if warm else None
     return StageTime(
@@ -190,5 +206,6 @@ def _stage(cost: Cost, name: str) -> StageTime | None:
         max_ms=max(warm, default=None),
         cpu_ms=median(one.cpu_ms for one in calls if one.phase == "warm") if warm else None,
         flops=work or None,
+        counted=counted.get("flops") if work else None,
         mfu=work / (middle / 1e3) / peak if work and middle and peak else None,
     )

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reports import grids
 from reports.cost import Figures, Growth
+from reports.formats import print_grids
 from reports.grids import MISSING
 from suites.cost import flops
 from suites.cost.summary import Ratio
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 Grid = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the columns, the rows."""
+MOST_TURNED = 5  # rows of a table that becomes columns
 
 
 def overview(measured: Sequence[Figures]) -> Grid:
@@ -51,7 +54,10 @@ def overview(measured: Sequence[Figures]) -> Grid:
 
 def stages(one: Figures) -> Grid:
     """One row a stage."""
-    columns = ("stage", "cold ms", "calls", "median ms", "p95 ms", "p99 ms", "max ms", "CPU ms", "GFLOP", "MFU")
+    columns = (
+        "stage", "cold ms", "calls", "median ms", "p95 ms", "p99 ms", "max ms", "CPU ms", "GFLOP", "counted GFLOP",
+        "MFU",
+    )  # fmt: skip
     memory = ((one.cost.memory or {}).get("memory") or {}).get("stages") or {}
     marks = sorted({mark for peaks in memory.values() for mark in peaks})
     rows = []
@@ -59,13 +65,14 @@ def stages(one: Figures) -> Grid:
     for name in [*timed, *(stage for stage in memory if stage not in timed)]:
         stage = timed.get(name)
         times = (
-            [MISSING] * 9
+            [MISSING] * 10
             if stage is None
             else [
                 _number(stage.cold_ms),
                 str(stage.calls),
                 *map(_number, (stage.median_ms, stage.p95_ms, stage.p99_ms, stage.max_ms, stage.cpu_ms)),
                 _number(None if stage.flops is None else stage.flops / 1e9),
+                _number(None if stage.counted is None else stage.counted / 1e9),
                 MISSING if stage.mfu is None else f"{100 * stage.mfu:.1f} %",
             ]
         )
@@ -112,19 +119,22 @@ def ratios(found: dict[str, Ratio]) -> Grid:
 
 
 def show(grid: Grid, console: "Console") -> None:
-    """On a terminal; wide tables of few rows are turned on their side."""
-    from rich.table import Table
-
+    """On a terminal. A table that is too wide for it leaves out columns without numbers, then is turned on its side
+    where it has few rows, and else goes on below."""
     title, columns, rows = grid
-    if len(columns) > 12 and len(rows) <= 4:
+    told = [i for i in range(len(columns)) if i == 0 or any(row[i] != MISSING for row in rows)]
+    columns, rows = tuple(columns[i] for i in told), [tuple(row[i] for i in told) for row in rows]
+    if _wide(columns, rows) > console.width and len(rows) < MOST_TURNED:
         columns, rows = (
-            ("", *(row[0] for row in rows)),
+            (columns[0], *(row[0] for row in rows)),
             [(columns[i], *(row[i] for row in rows)) for i in range(1, len(columns))],
         )
-    table = Table(*columns, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False)
+    whole = grids.Grid(title, columns, tuple(tuple(grids.Entry(text) for text in row) for row in rows))
+    print_grids([whole], console)
+
+
+def _wide(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    return sum(3 + max(len(text) for text in (name, *(row[i] for row in rows))) for i, name in enumerate(columns))
 
 
 def markdown(grid: Grid) -> str:

@@ -1,6 +1,8 @@
 """The verb `keepframe cost`: what a memory and the generator that reads it cost, in time, memory and work."""
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -8,8 +10,9 @@ from cyclopts import Parameter
 
 from bench.errors import NotComparableError, UsageError
 from bench.types import Size
-from runners.console import err, last_line, out
+from runners.console import last_line, out, progress
 from runners.verbs import Json, StorePath
+from suites.cost.profile import MOST_WARMING
 
 if TYPE_CHECKING:
     from reports.cost import Figures
@@ -32,6 +35,18 @@ class What:
     isolated: Annotated[bool, Parameter(help="Memory is prefilled once per section.", negative="")] = False
     trained: Annotated[bool, Parameter(help="The weights that ship; default: random ones.", negative="")] = False
     device: Annotated[str, Parameter(help="cpu, or cuda.")] = "cpu"
+    dtype: Annotated[
+        Literal["float32", "bfloat16"] | None, Parameter(help="Default: bfloat16 on a GPU, else float32.")
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured."""
+
+    sections: Annotated[int, Parameter(help="Warm sections to measure.")] = 12
+    most_warming: Annotated[int, Parameter(help="Sections after which a warm-up ends, settled or not.")] = MOST_WARMING
 
 
 @Parameter(name="*")
@@ -54,7 +69,7 @@ class Against:
 def cost(
     *,
     what: What | None = None,
-    sections: Annotated[int, Parameter(help="Warm sections to measure.")] = 12,
+    effort: Effort | None = None,
     budget_gb: Annotated[
         list[float] | None, Parameter(help="Also: does it fit a card of so many GB? (simulated)", negative="")
     ] = None,
@@ -72,19 +87,21 @@ def cost(
 
     Examples:
 
-        keepframe cost --size nano --rate 4x4x2 --rate 2x2x2 --rate none --history-s 5 --history-s 10 --history-s 20
+        keepframe cost --rate 4x4x2 --rate none --history-s 5 --history-s 10 --history-s 20 --history-s 60
+
+        keepframe cost --size wan-14b --layers 1 --frame 128x64 --history-s 2 --dtype bfloat16
 
         keepframe cost --size wan-14b --layers 4 --device cuda --budget-gb 12 --budget-gb 24
 
         keepframe cost --size nano --against-code ../main
     """
-    what, against = what or What(), against or Against()
-    if sections < 1:
-        raise UsageError(f"{sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
+    what, effort, against = what or What(), effort or Effort(), against or Against()
+    if effort.sections < 1:
+        raise UsageError(f"{effort.sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
     profiles = _profiles(what)
     if against.asked:
-        return _compare(what, profiles, against, sections, json=json)
-    return _measure(profiles, sections, [round(gb * 1e9) for gb in budget_gb or ()], store, form, json=json)
+        return _compare(profiles, against, effort, store, json=json)
+    return _measure(profiles, effort, [round(gb * 1e9) for gb in budget_gb or ()], store, form, json=json)
 
 
 def _profiles(what: What) -> "list[Profile]":
@@ -98,6 +115,7 @@ def _profiles(what: What) -> "list[Profile]":
             history_s=history_s,
             frame=_size(what.frame),
             device=what.device,
+            **({} if what.dtype is None else {"dtype": what.dtype}),
             steps=what.steps,
             isolated=what.isolated,
             weights="trained" if what.trained else "random",
@@ -107,7 +125,9 @@ def _profiles(what: What) -> "list[Profile]":
     ]
 
 
-def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root: Path, form: str, *, json: bool) -> int:
+def _measure(
+    profiles: "list[Profile]", effort: Effort, budgets: list[int], root: Path, form: str, *, json: bool
+) -> int:
     from bench.store import Store
     from reports import cost_text
     from reports.cost import figures, growth
@@ -117,17 +137,20 @@ def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root:
 
     opened = Store(root)
     measured: list[Figures] = []
-    with err.status("measuring") as status:
+    steps, done = len(profiles) * (2 + len(budgets)), count()
+    with progress() as report:
         for one in profiles:
             passes = {}
             for kind in ("time", "memory"):
-                status.update(f"{one.name}: {kind}")
-                passes[kind] = measure(Request(one, kind, sections if kind == "time" else 1))
+                report("measure", next(done), steps, f"{one.name}: {kind}")
+                sections = effort.sections if kind == "time" else 1
+                passes[kind] = measure(Request(one, kind, sections, most_warming=effort.most_warming))
             measured.append(figures(save(opened, one, passes)))
             for budget in budgets:
-                status.update(f"{one.name}: in {budget / 1e9:g} GB")
+                report("measure", next(done), steps, f"{one.name}: in {budget / 1e9:g} GB")
                 held = measure(Request(one, "memory", 1, budget_bytes=budget))
                 measured.append(figures(save(opened, one, {"memory": held})))
+        report("measure", steps, steps, "")
     grown = growth([one for one in measured if one.cost.time is not None])
     grids = [cost_text.overview(measured), *(cost_text.stages(one) for one in measured)]
     for grid in [*grids, *([cost_text.curves(grown)] if grown else [])]:
@@ -144,12 +167,14 @@ def _measure(profiles: "list[Profile]", sections: int, budgets: list[int], root:
     return 0
 
 
-def _compare(what: What, profiles: "list[Profile]", against: Against, sections: int, *, json: bool) -> int:
+def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: Path, *, json: bool) -> int:
     from dataclasses import replace
 
+    from bench.store import Store
     from reports import cost_text
     from runners.meter_pairs import interleaved
     from runners.meter_process import Request
+    from runners.meter_store import save
     from suites.cost.summary import compared
 
     if len(profiles) != 1:
@@ -166,11 +191,13 @@ def _compare(what: What, profiles: "list[Profile]", against: Against, sections: 
         raise NotComparableError(
             f"{against.against_code} is no checkout that can measure costs.", "Name the root of a repository of ours."
         )
-    requests = Request(baseline, "time", sections, code=against.against_code), Request(candidate, "time", sections)
-    with err.status("comparing") as status:
-        pairs = interleaved(
-            *requests, against.rounds, lambda done, total, where: status.update(f"{done} of {total} processes: {where}")
-        )
+    request = Request(candidate, "time", effort.sections, most_warming=effort.most_warming)
+    requests = replace(request, profile=baseline, code=against.against_code), request
+    opened = Store(root)
+    with progress() as report:
+        pairs = interleaved(*requests, against.rounds, partial(report, "measure"))
+    for arm, document in pairs.documents:
+        save(opened, baseline if arm == "A" else candidate, {"time": document})
     found = {stage: compared(logs, against.minimum) for stage, logs in pairs.log_ratios.items()}
     cost_text.show(cost_text.ratios(found), out)
     verdict = found["section"].verdict

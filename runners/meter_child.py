@@ -15,8 +15,8 @@ from typing import Any
 
 from runners.meter import MemoryMeter, TimeMeter
 from runners.meter_memory import Card
-from suites.cost.profile import Profile
-from suites.cost.scenario import MOST_WARMING, play
+from suites.cost.profile import MOST_WARMING, Profile
+from suites.cost.scenario import play
 
 ENERGY_S = 2.0  # the card's counter is coarse: shorter windows say nothing
 
@@ -32,13 +32,16 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     meter: TimeMeter | MemoryMeter = MemoryMeter(profile.device)
     if request["pass"] == "time":
         meter = TimeMeter(profile.device, card.energy_mj) if card else TimeMeter(profile.device)
+    from runners.meter_flops import FlopMeter, matmul_peak
+
     try:
         with tempfile.TemporaryDirectory(prefix="keepframe-cost-") as folder:
-            facts = play(profile, meter, Path(folder), sections=sections, most_warming=most_warming)
+            counter = FlopMeter() if isinstance(meter, TimeMeter) else None
+            facts = play(profile, meter, Path(folder), sections=sections, most_warming=most_warming, counter=counter)
         document["facts"] = asdict(facts)
         if isinstance(meter, TimeMeter):
-            from runners.meter_flops import matmul_peak
-
+            assert counter is not None
+            document["counted"] = {stage: asdict(one) for stage, one in counter.found.items()}
             document["energy"] = energy(meter, card, idle_mw)
             document["matmul"] = asdict(matmul_peak(profile.device, profile.dtype))
     except Exception as error:

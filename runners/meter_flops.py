@@ -5,8 +5,9 @@ that a difference is explained and not averaged away.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from runners.meter import wait_for
+from suites.cost.scenario import LEAVES, Phase
 
 _WORK = ("attention", "convolution", "conv", "mm", "bmm", "addmm", "matmul", "linear", "einsum", "flex")
 MATMUL_SIDE = {"cpu": 1024, "cuda": 8192}
@@ -51,6 +53,29 @@ def counted(call: Callable[[], object]) -> Counted:
     with FlopCounterMode(display=False) as counter, _Unseen() as unseen:
         call()
     return Counted(int(counter.get_total_flops()), unseen.found)
+
+
+@dataclass
+class FlopMeter:
+    """A meter that counts the work of stages by torch's counter; for a section that is not timed."""
+
+    phase: Phase = "warm"
+    section: int = 0
+    found: dict[str, Counted] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what happens inside; of several calls the last one stays. Stages that span others are left alone."""
+        if name not in LEAVES:
+            yield
+            return
+        with FlopCounterMode(display=False) as counter, _Unseen() as unseen:
+            yield
+        self.found[name] = Counted(int(counter.get_total_flops()), unseen.found)
+
+    def last_ms(self, name: str) -> float:
+        """Nothing is timed here."""
+        raise NotImplementedError(name)
 
 
 @dataclass(frozen=True)

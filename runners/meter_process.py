@@ -16,14 +16,15 @@ from typing import Any, Literal
 
 from bench.errors import KeepframeError, UnavailableError
 from runners.meter_ballast import holding
-from suites.cost.profile import Profile
+from suites.cost.profile import MOST_WARMING, Profile
 
 MOST_S = 3600.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """One pass over one profile. `budget_bytes` leaves so much of the card free; `code` is another checkout's root."""
+    """One pass over one profile. `budget_bytes` leaves so much of the card free; `code` is another checkout's root;
+    after `most_warming` sections a warm-up ends even where times do not settle."""
 
     profile: Profile
     kind: Literal["time", "memory"]
@@ -31,6 +32,7 @@ class Request:
     budget_bytes: int | None = None
     code: Path | None = None
     timeout_s: float = MOST_S
+    most_warming: int = MOST_WARMING
 
 
 def measure(request: Request) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def measure(request: Request) -> dict[str, Any]:
     Raises UnavailableError for a device that is not there, and KeepframeError for a process that crashed.
     """
     asked: dict[str, Any] = {"profile": request.profile.as_dict(), "pass": request.kind, "sections": request.sections}
-    if request.kind == "memory":
-        asked["most_warming"] = 0  # repeating a stage changes its time, not what it holds
+    # repeating a stage changes its time, not what it holds
+    asked["most_warming"] = 0 if request.kind == "memory" else request.most_warming
     held = holding(request.profile.device, request.budget_bytes) if request.budget_bytes is not None else nullcontext()
     with held:
         document = _run(asked, request)

@@ -16,6 +16,7 @@ from bench.types import Size
 SECTION_LATENTS = 4  # as in bench/memories/sections.py, which imports numpy and more
 UNCOMPRESSED = "none"
 PROMPT_BYTES = 256
+MOST_WARMING = 8  # sections; beyond this it is said that nothing settled
 
 Dtype = Literal["float32", "bfloat16"]
 Weights = Literal["random", "trained"]

@@ -26,7 +26,7 @@ from bench.memories.history_stream import HistoryStream
 from bench.types import Frames, Size
 from bench.video.write import VideoWriter
 from suites.cost.build import build
-from suites.cost.profile import PROMPT_BYTES, SECTION_LATENTS, Profile
+from suites.cost.profile import MOST_WARMING, PROMPT_BYTES, SECTION_LATENTS, Profile
 from suites.cost.summary import settled
 
 Phase = Literal["cold", "warming", "warm"]
@@ -43,8 +43,6 @@ LEAVES = (
     "write",
 )
 """The stages, in order. `section` and `first frame` span several of them."""
-
-MOST_WARMING = 8  # sections; beyond this it is said that nothing settled
 
 
 @runtime_checkable
@@ -85,8 +83,18 @@ class _State:
         return _State(self.history.copy(), dict(self.vae), dict(self.decoder), list(self.tokens), list(self.latents))
 
 
-def play(profile: Profile, meter: Meter, folder: Path, *, sections: int, most_warming: int = MOST_WARMING) -> Facts:
+def play(
+    profile: Profile,
+    meter: Meter,
+    folder: Path,
+    *,
+    sections: int,
+    most_warming: int = MOST_WARMING,
+    counter: Meter | None = None,
+) -> Facts:
     """Run the scenario once, with `sections` warm sections; the video is written into `folder`.
+
+    With a `counter`, every stage is done once more afterwards, in its steady state, under that meter.
 
     Raises what torch raises where memory ends: `meter` knows in which stage.
     """
@@ -99,7 +107,10 @@ def play(profile: Profile, meter: Meter, folder: Path, *, sections: int, most_wa
             reader = build(profile)
         player = _Player(profile, reader, meter, folder)
         stack.enter_context(player.steps_timed())
-        return player.play(sections, most_warming)
+        facts = player.play(sections, most_warming)
+        if counter is not None:
+            player.count(counter)
+        return facts
 
 
 class _Player:
@@ -109,6 +120,7 @@ class _Player:
         self._sampler = Sampler(profile.steps)
         self._text = reader.backbone.prompt("x" * PROMPT_BYTES)
         self._compressed = profile.memory_rate is not None
+        self._state = _State(HistoryStream(reader))
         self.facts = Facts()
 
     @contextmanager
@@ -132,7 +144,7 @@ class _Player:
                 hook.remove()
 
     def play(self, sections: int, most_warming: int) -> Facts:
-        state = _State(HistoryStream(self._reader))
+        state = self._state
         frames = _noise(self._profile.history_frames, self._space.size)
         cut = [frames[:13], *(frames[at : at + 16] for at in range(13, len(frames), 16))]
         self._warm_up("read", "vae encode", lambda: self._read(state.copy(), cut[0]), most_warming)
@@ -152,6 +164,14 @@ class _Player:
                 self._meter.section = index
                 self._go_on(state, writer, index)
         return self.facts
+
+    def count(self, counter: Meter) -> None:
+        """A section of history and one of rollout under another meter, where the measurement ended."""
+        self._meter = counter
+        size = self._space.size
+        self._read(self._state.copy(), _noise(self._space.shapes.vae_stride[0] * SECTION_LATENTS, size))
+        with VideoWriter(self._folder / "counted.mp4", float(self._space.fps), size) as writer:
+            self._go_on(self._state, writer, 0)
 
     def _warm_up(self, kind: str, watched: str, once: Callable[[], None], most: int) -> None:
         """One cold call, then warming ones until the last times agree; afterwards the phase is `warm`."""

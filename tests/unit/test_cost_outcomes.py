@@ -1,6 +1,7 @@
 """What goes wrong is a result with a name, or an error that says what to do; a GPU is a fake here, and no figure of
 its is claimed: these tests hold which of its figures is read, and when it is reset."""
 
+import io
 import json
 import math
 import subprocess
@@ -17,7 +18,7 @@ from bench.errors import KeepframeError, NotComparableError, UnavailableError, U
 from bench.store import Store
 from reports.cost import figures, growth
 from reports.cost_page import write_page
-from reports.cost_text import curves, overview
+from reports.cost_text import curves, overview, show
 from reports.cost_verbs import Against, cost
 from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process
 from runners.meter import MemoryMeter, TimeMeter
@@ -207,17 +208,17 @@ def test_versions_are_interleaved_and_one_round_is_one_ratio() -> None:
 
 @pytest.mark.parametrize(("ratio", "code"), [(1.0, 0), (0.7, 0), (1.3, 3)])
 def test_a_comparison_ends_with_the_code_of_its_verdict(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ratio: float, code: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, ratio: float, code: int
 ) -> None:
     logs = [math.log(ratio) + noise for noise in (-0.001, 0.0, 0.001)]
     monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: meter_pairs.Pairs({"section": logs}, ()))
-    assert cost(against=Against(against_rate="2x2x2"), json=True) == code
+    assert cost(against=Against(against_rate="2x2x2"), store=tmp_path, json=True) == code
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["log_ratios"]["section"] == logs
 
 
-def test_two_noisy_rounds_are_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_noisy_rounds_are_inconclusive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: meter_pairs.Pairs({"section": [0.3, -0.2]}, ()))
-    assert cost(against=Against(against_rate="2x2x2")) == 4
+    assert cost(against=Against(against_rate="2x2x2"), store=tmp_path) == 4
     with pytest.raises(NotComparableError, match="no checkout"):
         cost(against=Against(against_code=Path("nowhere")))
 
@@ -260,3 +261,28 @@ def test_a_damaged_document_is_named(tmp_path: Path) -> None:
 def test_a_profile_that_cannot_be_built_says_why(asked: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         profile(**{"size": "nano", **asked})
+
+
+def test_a_table_fits_its_terminal_by_turning_or_going_on_below() -> None:
+    from rich.console import Console
+
+    columns = ("stage", *(f"column {i} ms" for i in range(12)), "nothing")
+    few = [("load", *(str(1000 + i) for i in range(12)), "–")]
+    many = [(f"stage {k}", *few[0][1:]) for k in range(9)]
+    for rows in (few, many):
+        console = Console(width=80, file=io.StringIO())
+        show(("costs", columns, rows), console)
+        text = console.file.getvalue()  # type: ignore[attr-defined]
+        assert max(map(len, text.splitlines())) <= 80 and "…" not in text
+        assert all(str(1000 + i) in text for i in range(12)) and "nothing" not in text
+
+
+def test_what_a_comparison_measured_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sample = {"phase": "warm", "section": 0, "stage": "section", "wall_ms": 9.0, "cpu_ms": 8.0}
+    document = {"pass": "time", "outcome": "done", "environment": HERE, "samples": [sample]}
+    pairs = meter_pairs.Pairs({"section": [0.3, 0.31]}, (("A", document), ("B", document)))
+    monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: pairs)
+    assert cost(against=Against(against_rate="2x2x2"), store=tmp_path / "r") == 3
+    kept = load(Store.existing(tmp_path / "r"))
+    assert [one.profile.rate for one in kept] == ["2x2x2", "4x4x2"]  # the baseline first
+    assert [[s.wall_ms for s in one.samples] for one in kept] == [[9.0], [9.0]]
