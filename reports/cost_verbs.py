@@ -95,9 +95,13 @@ def cost(
 
         keepframe cost --size nano --against-code ../main
     """
+    from runners.meter_ballast import check
+
     what, effort, against = what or What(), effort or Effort(), against or Against()
     if effort.sections < 1:
         raise UsageError(f"{effort.sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
+    if budget_gb:
+        check(what.device)  # before anything is measured
     profiles = _profiles(what)
     if against.asked:
         return _compare(profiles, against, effort, store, json=json)

@@ -22,10 +22,7 @@ def holding(device: str, budget_bytes: int) -> Iterator[None]:
 
     Raises UsageError for a device that is no GPU, and UnavailableError where the card has not that much free.
     """
-    if not device.startswith("cuda"):
-        raise UsageError(
-            f"A budget of GPU memory cannot be simulated on {device}.", "Leave out --budget-gb, or name --device cuda."
-        )
+    check(device)
     command = [sys.executable, "-P", "-m", "runners.meter_ballast", device, str(budget_bytes)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -40,6 +37,14 @@ def holding(device: str, budget_bytes: int) -> Iterator[None]:
         finally:
             process.stdin.close()  # it lets go when nobody listens any more
             process.wait(timeout=START_S)
+
+
+def check(device: str) -> None:
+    """Raises UsageError for a device that is no GPU."""
+    if not device.startswith("cuda"):
+        raise UsageError(
+            f"A budget of GPU memory cannot be simulated on {device}.", "Leave out --budget-gb, or name --device cuda."
+        )
 
 
 def fill(device: str, budget_bytes: int) -> list[object]:

@@ -15,7 +15,7 @@ TINY = What(size="nano", layers=1, rate=["2x2x2"], history_s=[2.0], frame="64x32
 
 def test_costs_are_measured_stored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "results"
-    assert cost(what=TINY, effort=Effort(sections=2), store=root, json=True) == 0
+    assert cost(what=TINY, effort=Effort(sections=2, most_warming=1), store=root, json=True) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
     told = document["costs"][0]
     page = Path(document["report"]).read_text()

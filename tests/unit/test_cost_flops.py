@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench.backbones.dit import MemoryTokens
+from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.memories.history_low import low_video
 from bench.types import Size
 from runners.meter_flops import counted
@@ -78,3 +78,19 @@ def test_the_history_encoder_does_what_its_formula_says(rate: str) -> None:
         low = low_video(pixels[:, :, :13], 0, asked.shapes, asked.memory_rate)
         space.vae.encode(low, vae)
         assert counted(lambda: once(13)).flops == flops.compress(asked.shapes, 4, FRAME, asked.memory_rate)
+
+
+@pytest.mark.parametrize("size", ["wan-14b", "hunyuan"])
+def test_the_formula_holds_at_paper_sizes(size: str) -> None:
+    """On tensors without storage: whole frames, 20 s of history, and nothing is computed."""
+    asked = profile(size, layers=1, rate="4x4x2", history_s=20.0)
+    shapes = asked.shapes
+    with torch.device("meta"), torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        dit = VideoDiT(shapes)
+        memory = MemoryTokens(torch.zeros(1, asked.history_tokens, shapes.width), torch.zeros(asked.history_tokens, 3))
+        words = torch.zeros(1, flops.WORDS, shapes.text_width)
+        text = TextTokens(words, torch.ones(1, flops.WORDS, dtype=torch.bool))
+        noisy = torch.zeros(1, shapes.latent_channels, 4, *shapes.latent_grid(asked.frame))
+        step = counted(lambda: dit(noisy, torch.ones(1, 4), torch.arange(4.0), text, memory))
+    assert step.flops == flops.section(asked).denoise_step > 1e12
+    assert not step.gaps

@@ -88,6 +88,8 @@ def test_a_gpu_that_is_not_there_is_refused_and_so_is_its_budget(monkeypatch: py
         meter_child.environment("cuda")
     with pytest.raises(UsageError, match="cannot be simulated on cpu"):
         meter_process.measure(request(budget_bytes=8_000_000_000))
+    with pytest.raises(UsageError, match="cannot be simulated on cpu"):
+        cost(budget_gb=[8.0])
 
 
 def test_the_ballast_leaves_the_budget_free_and_refuses_a_full_card(monkeypatch: pytest.MonkeyPatch) -> None:
