@@ -107,10 +107,7 @@ def play(
             reader = build(profile)
         player = _Player(profile, reader, meter, folder)
         stack.enter_context(player.steps_timed())
-        facts = player.play(sections, most_warming)
-        if counter is not None:
-            player.count(counter)
-        return facts
+        return player.play(sections, most_warming, counter)
 
 
 class _Player:
@@ -120,7 +117,6 @@ class _Player:
         self._sampler = Sampler(profile.steps)
         self._text = reader.backbone.prompt("x" * PROMPT_BYTES)
         self._compressed = profile.memory_rate is not None
-        self._state = _State(HistoryStream(reader))
         self.facts = Facts()
 
     @contextmanager
@@ -143,8 +139,8 @@ class _Player:
             for hook in hooks:
                 hook.remove()
 
-    def play(self, sections: int, most_warming: int) -> Facts:
-        state = self._state
+    def play(self, sections: int, most_warming: int, counter: Meter | None) -> Facts:
+        state = _State(HistoryStream(self._reader))
         frames = _noise(self._profile.history_frames, self._space.size)
         cut = [frames[:13], *(frames[at : at + 16] for at in range(13, len(frames), 16))]
         self._warm_up("read", "vae encode", lambda: self._read(state.copy(), cut[0]), most_warming)
@@ -156,6 +152,7 @@ class _Player:
         self._meter.phase, self._meter.section = "cold", 0
         with self._meter.stage("decoder start"):  # once per video: the causal decoder needs a past
             self._space.decode(state.history.recent, state.decoder)
+        ended = state.copy() if counter is not None else None  # a memory pass has none: it would be counted
         size = self._space.size
         with VideoWriter(self._folder / "warming.mp4", float(self._space.fps), size) as writer:
             self._warm_up("go on", "section", lambda: self._go_on(state.copy(), writer, 0), most_warming)
@@ -163,15 +160,17 @@ class _Player:
             for index in range(sections):
                 self._meter.section = index
                 self._go_on(state, writer, index)
+        if counter is not None and ended is not None:
+            self._count(counter, ended)
         return self.facts
 
-    def count(self, counter: Meter) -> None:
-        """A section of history and one of rollout under another meter, where the measurement ended."""
+    def _count(self, counter: Meter, state: _State) -> None:
+        """A section of history and the first one of rollout under another meter, once the measurement is over."""
         self._meter = counter
         size = self._space.size
-        self._read(self._state.copy(), _noise(self._space.shapes.vae_stride[0] * SECTION_LATENTS, size))
+        self._read(state.copy(), _noise(self._space.shapes.vae_stride[0] * SECTION_LATENTS, size))
         with VideoWriter(self._folder / "counted.mp4", float(self._space.fps), size) as writer:
-            self._go_on(self._state, writer, 0)
+            self._go_on(state, writer, 0)
 
     def _warm_up(self, kind: str, watched: str, once: Callable[[], None], most: int) -> None:
         """One cold call, then warming ones until the last times agree; afterwards the phase is `warm`."""
