@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from leaderboard.study import raters as people
 from leaderboard.study import schema
@@ -83,7 +83,9 @@ def serve(root: str, port: int) -> None:
 
     folder = StudyFolder.existing(Path(root))
     app = create_app(folder, folder.ledger(write=True), limits=Limits(FREE, FREE, FREE))
-    settings = uvicorn.Config(app, port=port, log_level="critical", access_log=False, timeout_keep_alive=75)
+    settings = uvicorn.Config(
+        app, port=port, log_level="critical", access_log=False, timeout_keep_alive=75, proxy_headers=False
+    )
     uvicorn.Server(settings).run()
 
 
@@ -171,7 +173,9 @@ def _elsewhere(story: Callable[..., Any], *args: Any) -> Any:
 # -- votes -----------------------------------------------------------------------------------------------------
 
 
-def _flood(port: int, sessions: list[Session]) -> tuple[float, list[float]]:
+def _flood(port: int, sessions: list[Session]) -> tuple[float, list[float], float]:
+    """Seconds, milliseconds of each vote, and the processor seconds of these clients."""
+
     async def one(session: Session, took_ms: list[float]) -> None:
         client = Client(port, session.cookie)
         for pair in session.pairs:
@@ -186,21 +190,40 @@ def _flood(port: int, sessions: list[Session]) -> tuple[float, list[float]]:
         await asyncio.gather(*(one(session, took_ms) for session in sessions))
         return time.perf_counter() - began, took_ms
 
-    return asyncio.run(all_of_them())
+    before_s = time.process_time()
+    seconds, took_ms = asyncio.run(all_of_them())
+    return seconds, took_ms, time.process_time() - before_s
+
+
+def sync_ms(root: Path) -> float:
+    """The median time to append a page to a file and sync it: no single commit can be faster."""
+    took_ms = []
+    with (root / "sync").open("wb", buffering=0) as file:
+        for _ in range(200):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            took_ms.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(took_ms)
 
 
 def votes(_: Namespace) -> dict[str, float]:
-    """64 raters who do nothing but vote."""
-    with running(64, 300) as (folder, sessions, port, process):
+    """200 raters who do nothing but vote."""
+    with running(200, 100) as (folder, sessions, port, process):
         before_s = cpu_s(process)
-        seconds, took_ms = _elsewhere(_flood, port, sessions)
+        seconds, took_ms, clients_s = _elsewhere(_flood, port, sessions)
         spent_s = cpu_s(process) - before_s
-        with folder.ledger() as ledger:
+        with folder.ledger() as ledger, ledger.reading() as conn:
             assert ledger.head().seq >= len(took_ms)
+            commits = conn.scalar(select(func.count(schema.vote.c.received_ms.distinct()))) or 0
+        sync = sync_ms(folder.root)
     return {
         "votes": len(took_ms),
         "per_s": round(len(took_ms) / seconds),
-        "per_cpu_s": round(len(took_ms) / spent_s),
+        "server_cpu_ms_a_vote": round(spent_s / len(took_ms) * 1e3, 3),
+        "clients_cpu_ms_a_vote": round(clients_s / len(took_ms) * 1e3, 3),
+        "commits": commits,
+        "sync_ms": round(sync, 2),
         "p50_ms": round(statistics.median(took_ms), 1),
         "p95_ms": round(statistics.quantiles(took_ms, n=20)[-1], 1),
     }
@@ -286,6 +309,8 @@ async def _killing(
         await asyncio.sleep(random.uniform(0.05, 0.4))
         process.kill()
         process.join()
+        if all(client.done() for client in clients):
+            raise RuntimeError("the clients had no pairs left before the last kill: nothing was under load")
         process = await asyncio.to_thread(started, folder, port)
     await asyncio.sleep(0.5)
     stop.set()
@@ -297,7 +322,7 @@ async def _killing(
 
 def kills(options: Namespace) -> dict[str, float]:
     """SIGKILL in the middle of everything, `--kills` times."""
-    with running(32, 1400) as (folder, sessions, port, process):
+    with running(max(32, options.kills // 2), 1400) as (folder, sessions, port, process):
         history = asyncio.run(_killing(folder, sessions, port, process, options.kills))
         with folder.ledger(write=True) as ledger, ledger.reading() as conn:
             stored = {row.assignment_id: (row.seq, row.choice) for row in conn.execute(select(schema.vote))}

@@ -4,13 +4,15 @@
     python benchmarks/study.py --only votes raters
     python benchmarks/study.py --only kills --kills 200
 
-votes    acknowledged votes a second: 64 connections that never pause, every vote committed with a sync
+votes    acknowledged votes a second: 200 connections that never pause, every vote committed with a sync; the processor
+         time of both sides, and what a sync of the disk takes
 raters   500 raters at once, each voting, asking for the next pair and thinking a second: p95 of a vote
 kills    SIGKILL of the server under such load, again and again: votes lost, doubled or changed, and the chain
 reading  a million votes from SQLite to `suites.preference` arrays, and to the finished ranking
 drift    two clips in headless Chromium with the link throttled to 4 Mbit/s and 40 ms: p95 of |tB - tA|
 
-Clients are a process of their own, so on two cores they take what they need from the server. The last line is JSON.
+Clients are a process of their own; on two cores they, and whatever else runs, take time from the server. The last line
+is JSON.
 """
 
 import argparse

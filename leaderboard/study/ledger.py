@@ -6,6 +6,7 @@ stored. G5 a late vote counts. G6 what was given out is counted in the transacti
 be written is never acknowledged. Exclusions are events: nothing is deleted.
 """
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -72,6 +73,10 @@ class Ledger:
     def vote(self, ballot: Ballot) -> "Future[Receipt]":
         """Cast a vote, committed together with those that arrive at the same time."""
         return self._open_writer().batch(self._cast, ballot)
+
+    def vote_soon(self, ballot: Ballot) -> "asyncio.Future[Receipt]":
+        """`vote`, to be awaited."""
+        return self._open_writer().batch_soon(self._cast, ballot)
 
     def _cast(self, transaction: Any, ballots: list[Ballot]) -> list[Any]:
         return cast(transaction, self.config, ballots)

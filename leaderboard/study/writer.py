@@ -6,10 +6,13 @@ SQLite allows one writer anyway; on PostgreSQL an advisory lock makes the writer
 chain has one end.
 """
 
+import asyncio
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
@@ -54,11 +57,13 @@ Batch = Callable[[Transaction, list[Any]], list[Any]]
 
 
 class _Asked(Generic[T]):
-    def __init__(self, work: "Single[T] | Batch", payload: Any, batched: bool) -> None:
+    def __init__(
+        self, work: "Single[T] | Batch", payload: Any, batched: bool, future: "Future[T] | asyncio.Future[T]"
+    ) -> None:
         self.work = work
         self.payload = payload
         self.batched = batched
-        self.future: Future[T] = Future()
+        self.future = future
 
 
 class Writer:
@@ -74,17 +79,26 @@ class Writer:
 
     def do(self, work: Single[T]) -> Future[T]:
         """Run `work` in a write transaction; the future has its result after the commit."""
-        return self._put(_Asked(work, None, batched=False))
+        future: Future[T] = Future()
+        self._put(_Asked(work, None, batched=False, future=future))
+        return future
 
     def batch(self, work: Batch, payload: Any) -> Future:
         """Let `work` answer this payload together with its neighbours."""
-        return self._put(_Asked(work, payload, batched=True))
+        future: Future = Future()
+        self._put(_Asked(work, payload, batched=True, future=future))
+        return future
 
-    def _put(self, asked: "_Asked[T]") -> Future[T]:
+    def batch_soon(self, work: Batch, payload: Any) -> asyncio.Future:
+        """`batch` for a running event loop, which is woken once a commit and not once a payload."""
+        future: asyncio.Future = asyncio.get_running_loop().create_future()
+        self._put(_Asked(work, payload, batched=True, future=future))
+        return future
+
+    def _put(self, asked: _Asked) -> None:
         if self._closed:
             raise LedgerUnavailable("The ledger is closed.", "keepframe study serve")
         self._queue.put(asked)
-        return asked.future
 
     def close(self) -> None:
         """Answer everything that was asked, then stop."""
@@ -126,11 +140,7 @@ class Writer:
                     self._commit([asked])
                 return
             answers = [unavailable(error) if isinstance(error, DBAPIError) else error]
-        for asked, answer in zip(waiting, answers, strict=True):
-            if isinstance(answer, BaseException):
-                asked.future.set_exception(answer)
-            else:
-                asked.future.set_result(answer)
+        _tell([asked.future for asked in waiting], answers)
 
     @staticmethod
     def _answers(transaction: Transaction, waiting: list[_Asked]) -> Iterable[Any]:
@@ -143,6 +153,31 @@ class Writer:
                     yield work(transaction)
                 except Refused as refused:  # raised before anything is written
                     yield refused
+
+
+Told = list[tuple["Future | asyncio.Future", Any]]
+
+
+def _tell(futures: "list[Future | asyncio.Future]", answers: list[Any]) -> None:
+    told: dict[asyncio.AbstractEventLoop | None, Told] = defaultdict(list)
+    for future, answer in zip(futures, answers, strict=True):
+        told[future.get_loop() if isinstance(future, asyncio.Future) else None].append((future, answer))
+    for loop, own in told.items():
+        if loop is None:
+            _settle(own)
+            continue
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, own)
+
+
+def _settle(told: Told) -> None:
+    for future, answer in told:
+        if future.done():  # cancelled: whoever asked has gone, and what is stored stays
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
 
 
 def unavailable(error: DBAPIError) -> LedgerUnavailable:

@@ -297,7 +297,7 @@ def test_a_ledger_that_cannot_write_is_503(site: Site, monkeypatch: pytest.Monke
             raise LedgerUnavailable("disk full", "make room")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "vote", broken)
+            patch.setattr(Ledger, "vote_soon", broken)
             answer = await visitor.post("/api/vote", _vote(told["pairs"][0]))
             assert answer.status == 503 and "retry-after" in answer.headers
         assert (await visitor.post("/api/vote", _vote(told["pairs"][0]))).told["replayed"] is False

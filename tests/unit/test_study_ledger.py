@@ -1,8 +1,10 @@
 """The ledger's promises: one vote a pair, nothing acknowledged that is not kept, nothing changed unseen."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -333,6 +335,32 @@ def test_one_poor_request_does_not_spoil_its_neighbours(ledger: Ledger, clock: M
     for future in futures[::2]:
         with pytest.raises(ZeroDivisionError):
             future.result()
+
+
+def test_who_stops_waiting_stops_nobody_else(ledger: Ledger, clock: ManualClock) -> None:
+    who = enter(ledger, "ann")
+    first, second = open_pairs(ledger, who.no)[:2]
+    held, go_on = threading.Event(), threading.Event()
+
+    def slow(_: object) -> None:
+        held.set()
+        go_on.wait()
+
+    ledger.do(slow)
+    held.wait()
+    clock.advance(DURATION_MS)
+    gone = ledger.vote(Ballot(first.id, who.no, "left", {}, WATCHED))
+    assert gone.cancel()
+
+    async def leaves() -> None:
+        ledger.vote_soon(Ballot(first.id, who.no, "left", {}, WATCHED)).cancel()
+        ledger.vote_soon(Ballot(first.id, who.no, "left", {}, WATCHED))  # and its loop is closed before the commit
+
+    asyncio.run(leaves())
+    go_on.set()
+    ledger.do(lambda _: clock.advance(DURATION_MS)).result()
+    assert ledger.vote(Ballot(first.id, who.no, "left", {}, WATCHED)).result().replayed, "it was stored all the same"
+    assert not ledger.vote(Ballot(second.id, who.no, "tie", {}, WATCHED)).result().replayed
 
 
 def test_one_writer_only(folder: StudyFolder) -> None:
