@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import statistics
+import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -305,8 +306,10 @@ async def _killing(
 ) -> History:
     history, stop = History(), asyncio.Event()
     clients = [asyncio.create_task(_insist(port, session, history, stop)) for session in sessions]
-    for _ in range(times):
+    for done in range(times):
         await asyncio.sleep(random.uniform(0.05, 0.4))
+        if done % 20 == 0:
+            print(f"{done} kills of {times}, {len(history.acknowledged)} votes", file=sys.stderr, flush=True)
         process.kill()
         process.join()
         if all(client.done() for client in clients):

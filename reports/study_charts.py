@@ -22,6 +22,7 @@ from suites.preference.ranking import Place, Ranking
 BLUE, ORANGE = "#0072b2", "#d55e00"
 CELL_INK = "#18202b"  # on cells that keep their colours when the page is dark
 _ROW = 26  # pixels a system
+WIDEST_DAY = 36  # pixels
 
 
 def forest(ranking: Ranking, extent: Extent) -> Any:
@@ -149,7 +150,8 @@ def votes_by_day(found: Findings, extent: Extent) -> Any:
         "day:O", title="Day (UTC)", axis=alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False, values=_ticks(rows))
     )
     y = alt.Y("votes:Q", title="Votes", axis=alt.Axis(tickCount=4, format="d"))
-    bars = layer(rows).mark_bar(color=BLUE, cornerRadiusEnd=2).encode(x, y, tooltip("day:N", "votes:Q"))
+    wide = min(WIDEST_DAY, 0.9 * extent.width / len(rows))
+    bars = layer(rows).mark_bar(color=BLUE, cornerRadiusEnd=2, size=wide).encode(x, y, tooltip("day:N", "votes:Q"))
     total = sum(row["votes"] for row in rows)
     about = f"{total} votes from {rows[0]['day']} to {rows[-1]['day']}, at most {max(r['votes'] for r in rows)} a day."
     return finish([bars], extent, about)

@@ -41,6 +41,9 @@ class Tastes:
     side: float = 0.15  # in favour of the left
     ties: float = 0.6  # Davidson's ν
     careless: float = 0.1  # share of raters who choose at random
+    bad: float = 0.1  # share of ties that are called bad on both sides
+    lost: float = 0.01  # share of pairs that cannot be judged
+    criteria: float = 0.7  # share of the optional questions that are answered
 
 
 def simulate(
@@ -119,10 +122,11 @@ async def _one(visitor: Visitor, clock: ManualClock, judge: "_Judge", number: in
     while told["stage"] == "rating":
         pair = told["pairs"][0]
         clock.advance(pair["duration_ms"] + 1500)
+        asked = [] if pair["practice"] else [criterion["name"] for criterion in told["criteria"]]
         vote = {
             "assignment": pair["id"],
             "choice": judge.choice(pair["id"], number, careless),
-            "criteria": {},
+            "criteria": judge.criteria(pair["id"], number, careless, asked),
             "telemetry": {"watched_left": 1.0, "watched_right": 1.0, "simulated": True},
         }
         _good(await visitor.post("/api/vote", vote))
@@ -158,6 +162,17 @@ class _Judge:
 
     def choice(self, assignment_id: str, number: int, careless: bool) -> str:
         """What the rater says of this pair."""
+        told = self._compared(assignment_id, number, careless)
+        if self._draw.random() < self._tastes.lost:
+            return "cannot_judge"
+        return "both_bad" if told == "tie" and self._draw.random() < self._tastes.bad else told
+
+    def criteria(self, assignment_id: str, number: int, careless: bool, asked: list[str]) -> dict[str, str]:
+        """What the rater says beside that: the same taste, asked again for each question that is not left out."""
+        answered = [name for name in asked if self._draw.random() < self._tastes.criteria]
+        return {name: self._compared(assignment_id, number, careless) for name in answered}
+
+    def _compared(self, assignment_id: str, number: int, careless: bool) -> str:
         with self._ledger.reading() as conn:
             row = conn.execute(select(schema.assignment).where(schema.assignment.c.id == assignment_id)).one()
         if careless:

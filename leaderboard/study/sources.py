@@ -98,11 +98,13 @@ def check(videos: dict[str, dict[str, Path]], *, skip_incomplete: bool = False) 
             clips[system][prompt] = probe(path)
         except VideoError as error:
             problems.setdefault(prompt, []).append(f"{system}: {error.what}")
-    told = tuple(f"prompt {prompt!r} is left out: {'; '.join(why)}" for prompt, why in problems.items())
     whole = [prompt for prompt in every if prompt not in problems]
     if problems and not (skip_incomplete and whole):
         mend = "Mend these, or add --skip-incomplete to leave their prompts out." if whole else "No prompt is whole."
-        raise UsageError(f"{_listed(told)}", mend)
+        raise UsageError(
+            _listed(tuple(f"prompt {prompt!r}: {'; '.join(why)}" for prompt, why in problems.items())), mend
+        )
+    told = tuple(f"prompt {prompt!r} is left out: {'; '.join(why)}" for prompt, why in problems.items())
     kept = {system: {prompt: own[prompt] for prompt in whole} for system, own in clips.items()}
     return Sources(kept, told + tuple(_unlike(kept)))
 

@@ -55,8 +55,13 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    found = check(from_folders(videos(tmp_path / "in", systems=2, prompts=2, seconds=0.5)))
+def seconds() -> float:
+    return 0.5
+
+
+@pytest.fixture
+def served(tmp_path: Path, seconds: float) -> Iterator[Served]:
+    found = check(from_folders(videos(tmp_path / "in", systems=2, prompts=2, seconds=seconds)))
     terms = StudyConfig(title="Small study", criteria=("motion",), per_rater=2, gold=1, repeats=0, traps=0)
     folder = studies.create(tmp_path / "study", terms, found, dict.fromkeys(found.prompts, "A disc goes round"))
     server = Served(folder)
@@ -173,6 +178,74 @@ def test_playback_is_steered_together(served: Served, context: "playwright.Brows
     page.get_by_role("button", name="A video does not play").click()
     page.get_by_text("0 of 3 pairs done").wait_for()
     page.get_by_text("Practice").wait_for(state="hidden")
+
+
+RUNS_DRY = """() => {
+  const told = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'readyState').get;
+  window.dry = false;
+  Object.defineProperty(HTMLMediaElement.prototype, 'readyState', {
+    get() { return this.id === 'b' && window.dry ? HTMLMediaElement.HAVE_METADATA : told.call(this); }
+  });
+}"""
+STANDING = "[...document.querySelectorAll('video')].every(video => video.paused)"
+
+
+def _until(page: "playwright.Page", condition: str) -> None:
+    """`page.wait_for_function`, which the page's policy refuses."""
+    look = f"const look = () => {condition} ? done() : requestAnimationFrame(look); look();"
+    page.evaluate(f"() => new Promise(done => {{ {look} }})")
+
+
+def _begun(page: "playwright.Page", link: str) -> None:
+    page.goto(link)
+    page.get_by_label("I have read this").check()
+    page.get_by_role("button", name="Start").click()
+    _until(page, "a.currentTime > 0.2")
+
+
+@pytest.mark.parametrize("seconds", [4.0])
+def test_both_wait_when_one_runs_dry(served: Served, context: "playwright.BrowserContext") -> None:
+    page = context.new_page()
+    page.add_init_script(f"({RUNS_DRY})()")
+    _begun(page, served.link)
+    page.evaluate("window.dry = true")
+    page.get_by_text("Loading both videos …").wait_for()
+    assert page.evaluate(STANDING)
+    page.wait_for_timeout(500)
+    assert page.evaluate(STANDING), "they wait for as long as it takes"
+    page.evaluate("window.dry = false")
+    _watched(page)  # and go on by themselves
+    page.keyboard.press("1")
+    with page.expect_request("**/api/vote") as vote:
+        page.get_by_role("button", name="Next").click()
+    assert vote.value.post_data_json["telemetry"]["stalls"] >= 1
+
+
+@pytest.mark.parametrize("seconds", [4.0])
+def test_one_that_falls_behind_misses_nothing(served: Served, context: "playwright.BrowserContext") -> None:
+    page = context.new_page()
+    _begun(page, served.link)
+    page.evaluate("b.pause(); setTimeout(() => b.play(), 500)")  # half a second: an eighth of it
+    _until(page, "a.paused && !b.paused")  # A stands still meanwhile
+    _until(page, "!a.paused && Math.abs(a.currentTime - b.currentTime) < 0.05")
+    _watched(page)
+    for side in "ab":
+        seen = f"{side}.played.length == 1 && {side}.played.end(0) - {side}.played.start(0) > 0.98 * {side}.duration"
+        assert page.evaluate(seen), f"{side} was played from end to end"
+
+
+def test_a_browser_that_loads_nothing_until_asked(served: Served, context: "playwright.BrowserContext") -> None:
+    page = context.new_page()
+
+    def frugal(route: "playwright.Route") -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('preload="auto"', 'preload="none"'))
+
+    page.goto(served.link)
+    page.route(f"{served.address}/", frugal)
+    _begun(page, served.address)
+    assert page.locator("video[preload=none]").count() == 2
+    _watched(page)
 
 
 def test_it_fits_every_screen(served: Served, context: "playwright.BrowserContext") -> None:

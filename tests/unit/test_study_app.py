@@ -359,6 +359,7 @@ def test_a_dry_run_is_labelled_and_apart(
     found, original = read_results(copy), read_results(folder.root)
     assert found.simulated and not original.simulated
     assert len(found.votes.on("overall")) == 4 * 3 and len(original.votes) == 0
+    assert 0 < len(found.votes.on("motion")) < 4 * 3, "they answer some of the optional questions"
     assert {event.body["simulated"] for event in found.events if event.kind == "enrol"} == {True}
     assert verify(copy) == 0
     site = Site(StudyFolder.existing(copy))

@@ -39,7 +39,7 @@ def test_what_is_wrong_is_said_by_name(tmp_path: Path) -> None:
     broken.write_bytes(b"this is no video")
     with pytest.raises(UsageError) as error:
         check(from_folders(told))
-    assert "'prompt0' is left out: sys0 has no video" in str(error.value) and "prompt1.mp4" in str(error.value)
+    assert "'prompt0': sys0 has no video" in str(error.value) and "prompt1.mp4" in str(error.value)
     assert "--skip-incomplete" in error.value.mend
     found = check(from_folders(told), skip_incomplete=True)
     assert found.prompts == ("prompt2",) and len(found.notes) == 2

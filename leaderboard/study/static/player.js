@@ -1,11 +1,27 @@
-// Two videos on one clock. A leads; B is steered by its playback rate and, when far off, by a seek. When either has to
-// wait for data both wait, so nobody judges a video that stutters because the other one got the bandwidth.
+// Two videos on one clock. A leads; B is steered by its playback rate. When they are far apart the one ahead stands still
+// until the other has come up: a seek would leave footage out, which then nobody has seen. When either has to wait for
+// data both wait, so nobody judges a video that stutters because the other one got the bandwidth.
 
 const NUDGE_FROM_S = 0.004; // below this no rate is touched: smaller than a frame at 240 Hz
-const SEEK_FROM_S = 0.15;
-const GAIN = 1.5;
+const HOLD_FROM_S = 0.04; // one frame
+const GAIN = 2.5;
 const MOST_NUDGE = 0.1;
-const READY = 3; // HTMLMediaElement.HAVE_FUTURE_DATA
+const READY = HTMLMediaElement.HAVE_FUTURE_DATA;
+const ENOUGH = HTMLMediaElement.HAVE_ENOUGH_DATA; // to the end, as far as the browser can tell
+const DRY_S = 0.2; // both stop before one has nothing left: once it has, the other one has played on
+const FED_S = 0.5;
+const PATIENCE_MS = 10000; // after that a wait ends with READY: better a pair that waits again than one that never starts
+const END_S = 0.1; // what browsers round the ends of ranges by, and more
+const ASK_AFTER_MS = 1500;
+
+function ahead({ buffered, currentTime, duration }) {
+  if (currentTime >= duration - END_S) return Infinity;
+  for (let i = 0; i < buffered.length; i++) {
+    const end = buffered.end(i);
+    if (buffered.start(i) <= currentTime + END_S && currentTime < end) return end >= duration - END_S ? Infinity : end - currentTime;
+  }
+  return 0;
+}
 
 export class PairPlayer extends EventTarget {
   constructor(a, b) {
@@ -17,8 +33,12 @@ export class PairPlayer extends EventTarget {
     this.fps = 24;
     this.reset();
     for (const video of [a, b]) {
-      for (const name of ["waiting", "stalled"]) video.addEventListener(name, () => this.#starved());
-      for (const name of ["canplay", "seeked", "playing"]) video.addEventListener(name, () => this.#fed());
+      for (const name of ["waiting", "stalled"]) video.addEventListener(name, () => this.ready || this.#starve());
+      for (const name of ["canplay", "canplaythrough", "seeked"]) video.addEventListener(name, () => this.#fed());
+      video.addEventListener("playing", () => {
+        this.#fed();
+        if (this.starved) video.pause(); // it was asked to play so that it would load
+      });
       for (const name of ["timeupdate", "progress", "loadedmetadata"])
         video.addEventListener(name, () => this.#told());
       video.addEventListener("ended", () => this.#ended());
@@ -31,8 +51,9 @@ export class PairPlayer extends EventTarget {
   reset() {
     this.wanted = false; // the rater wants it to play
     this.starved = false;
-    this.measured = { drifts: [], stalls: 0, stalledMs: 0, seeks: 0, maxSpeed: 0, readyMs: null };
+    this.measured = { drifts: [], stalls: 0, stalledMs: 0, holds: 0, maxSpeed: 0, readyMs: null };
     this.since = performance.now();
+    this.#holdNobody();
   }
 
   load(left, right, fps) {
@@ -54,11 +75,15 @@ export class PairPlayer extends EventTarget {
     return this.a.readyState >= READY && this.b.readyState >= READY;
   }
 
+  /** Seconds that both have data for from where they are; Infinity when nothing is missing to the end. */
+  get ahead() {
+    return Math.min(ahead(this.a), ahead(this.b));
+  }
+
   /** Whether both have all their data: then the line is free for the next pair. */
   get buffered() {
-    return [this.a, this.b].every((video) => {
-      const { buffered, duration } = video;
-      return buffered.length > 0 && buffered.end(buffered.length - 1) >= duration - 0.1;
+    return [this.a, this.b].every(({ buffered, duration }) => {
+      return buffered.length > 0 && buffered.end(buffered.length - 1) >= duration - END_S;
     });
   }
 
@@ -70,8 +95,7 @@ export class PairPlayer extends EventTarget {
 
   pause() {
     this.wanted = false;
-    this.a.pause();
-    this.b.pause();
+    this.#bothStop();
     this.#told();
   }
 
@@ -106,7 +130,7 @@ export class PairPlayer extends EventTarget {
   }
 
   report() {
-    const { drifts, stalls, stalledMs, seeks, maxSpeed, readyMs } = this.measured;
+    const { drifts, stalls, stalledMs, holds, maxSpeed, readyMs } = this.measured;
     const sorted = [...drifts].sort((x, y) => x - y);
     const at = (share) => (sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] : null);
     const round = (value) => (value === null ? null : Math.round(value * 10) / 10);
@@ -120,7 +144,7 @@ export class PairPlayer extends EventTarget {
       drift_samples: sorted.length,
       stalls,
       stalled_ms: Math.round(stalledMs),
-      resyncs: seeks,
+      resyncs: holds,
       ready_ms: readyMs === null ? null : Math.round(readyMs),
       max_speed: maxSpeed,
       dropped_left: dropped(this.a),
@@ -139,50 +163,83 @@ export class PairPlayer extends EventTarget {
 
   #steer() {
     const { a, b } = this;
-    if (!this.wanted) return;
-    if (this.starved) return this.#fed();
-    if (a.paused || b.paused || a.seeking || b.seeking || a.ended || b.ended) return;
-    if (!this.ready) return this.#starved();
+    if (this.starved) return this.#fed() || this.#askForData();
+    if (!this.wanted || a.seeking || b.seeking || a.ended || b.ended) return;
+    if (!this.ready || this.ahead < DRY_S) return this.#starve();
     const drift = b.currentTime - a.currentTime;
     this.measured.drifts.push(Math.abs(drift) * 1000);
     this.measured.maxSpeed = Math.max(this.measured.maxSpeed, this.speed);
-    if (Math.abs(drift) > SEEK_FROM_S) {
-      this.measured.seeks++;
-      b.currentTime = a.currentTime;
+    if (a.paused || b.paused) return;
+    if (Math.abs(drift) > HOLD_FROM_S) {
+      this.measured.holds++;
+      this.#hold(drift);
     } else {
       const nudge = Math.abs(drift) < NUDGE_FROM_S ? 0 : Math.max(-MOST_NUDGE, Math.min(MOST_NUDGE, -GAIN * drift));
       b.playbackRate = this.speed * (1 + nudge);
     }
   }
 
-  #starved() {
-    if (this.ready || this.starved || !this.wanted) return;
+  /** Let the one that is ahead stand still for as long as the other needs. */
+  #hold(drift) {
+    const ahead = drift > 0 ? this.b : this.a;
+    ahead.pause();
+    clearTimeout(this.holding);
+    this.holding = setTimeout(() => {
+      if (this.wanted && !this.starved && !ahead.ended) ahead.play().catch(() => {});
+    }, (1000 * Math.abs(drift)) / this.speed);
+  }
+
+  #holdNobody() {
+    clearTimeout(this.holding);
+  }
+
+  #bothStop() {
+    this.#holdNobody();
+    this.a.pause();
+    this.b.pause();
+  }
+
+  #starve() {
+    if (this.starved || !this.wanted) return;
     this.starved = true;
     this.measured.stalls++;
     this.since = performance.now();
-    this.a.pause();
-    this.b.pause();
+    this.#bothStop();
     this.#told();
   }
 
+  /** Go on if there is enough for both; whether it did. */
   #fed() {
-    if (!this.starved || !this.ready) return;
-    this.starved = false;
     const waited = performance.now() - this.since;
+    if (!this.starved || !this.ready || this.ahead < FED_S) return false;
+    if (waited < PATIENCE_MS && Math.min(this.a.readyState, this.b.readyState) < ENOUGH) return false;
+    this.starved = false;
     if (this.measured.readyMs === null) this.measured.readyMs = waited;
     else this.measured.stalledMs += waited;
     if (this.wanted) this.#go();
     this.#told();
     this.dispatchEvent(new Event("ready"));
+    return true;
+  }
+
+  /** Some browsers load nothing until they are asked to play: on phones, or where data is to be saved. */
+  #askForData() {
+    if (!this.wanted || performance.now() - this.since < ASK_AFTER_MS) return;
+    for (const video of [this.a, this.b]) {
+      const idle = video.paused && video.networkState === HTMLMediaElement.NETWORK_IDLE;
+      if (idle && video.readyState < READY) video.play().catch(() => {});
+    }
   }
 
   async #go() {
     const { a, b } = this;
     if (this.starved) return;
-    if (Math.abs(b.currentTime - a.currentTime) > 0.5 / this.fps) b.currentTime = a.currentTime;
+    const drift = b.currentTime - a.currentTime;
+    const apart = Math.abs(drift) > 0.5 / this.fps;
     a.playbackRate = b.playbackRate = this.speed;
+    if (apart) this.#hold(drift);
     try {
-      await Promise.all([a.play(), b.play()]);
+      await Promise.all([a, b].filter((video) => !apart || video === (drift > 0 ? a : b)).map((video) => video.play()));
     } catch (error) {
       if (error.name === "NotAllowedError") this.pause(); // the browser wants a click first
     }
