@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: quickstart test lint board benchmarks constraints clean
+.PHONY: quickstart test lint board benchmarks prove constraints clean
 
 quickstart: .venv/.quickstart  ## set up, run the main job, say where the report is
 	$(BIN)/keepframe quickstart
@@ -24,6 +24,11 @@ board: .venv/.quickstart  ## the Streamlit board over ./results
 
 benchmarks: .venv/.dev  ## the speed and memory figures of docs/RESULTS.md
 	for script in benchmarks/[a-z]*.py; do name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+prove: .venv/.dev  ## our perceptual dimensions against the published vbench package, with the same random weights
+	$(BIN)/keepframe isolate vbench
+	$(BIN)/pytest -q -m box
+	$(BIN)/keepframe prove vbench
 
 constraints: $(UV)  ## resolve the pinned versions anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url pyproject.toml -o constraints.txt

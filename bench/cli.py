@@ -41,6 +41,10 @@ VERBS = {
     "try": ("runners.verbs:try_plugin", "Check a memory encoder of your own against the contract."),
     "doctor": ("runners.verbs:doctor", "Check this machine: versions, codecs, disk, exactness of the video reader."),
     "isolate": ("runners.isolate:isolate", "Build the environment of a suite that needs one of its own: vbench."),
+    "prove": (
+        "runners.prove:prove",
+        "Put the same random weights into ours and the published code, and compare: vbench.",
+    ),
     "weights": ("runners.verbs:weights", "List, fetch, verify the published weights that learned metrics need."),
 }
 

@@ -9,7 +9,8 @@ import hashlib
 import os
 import shutil
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
@@ -55,6 +56,8 @@ class WeightState:
 
 
 _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet"
+
+_DINO_CODE = "https://raw.githubusercontent.com/facebookresearch/dino/7c446df5b9f45747937fb0d72314eb9f7b66930a"
 
 _CATALOGUE = (
     WeightFile(
@@ -165,6 +168,96 @@ _CATALOGUE = (
         needed_by=("vbench2_diversity",),
         exact_size=False,
     ),
+    WeightFile(
+        name="amt-s",
+        filename="amt-s.pth",
+        url="https://huggingface.co/lalala125/AMT/resolve/main/amt-s.pth",
+        size_bytes=12_000_000,
+        sha256=None,
+        licence="CC-BY-NC-4.0 (AMT)",
+        non_commercial=True,
+        needed_by=("motion_smoothness by runners.amt:Amt", "official_motion_smoothness"),
+        exact_size=False,
+    ),
+    # of the published vbench package only: what Keepframe does not compute itself, and DINO's code, which it imports
+    WeightFile(
+        name="umt-l16",
+        filename="l16_ptk710_ftk710_ftk400_f16_res224.pth",
+        url="https://huggingface.co/OpenGVLab/VBench_Used_Models/resolve/main/l16_ptk710_ftk710_ftk400_f16_res224.pth",
+        size_bytes=1_220_000_000,
+        sha256=None,
+        licence="MIT (UMT)",
+        non_commercial=False,
+        needed_by=("official_human_action",),
+        exact_size=False,
+    ),
+    WeightFile(
+        name="tag2text",
+        filename="tag2text_swin_14m.pth",
+        url="https://huggingface.co/spaces/xinyu1205/recognize-anything/resolve/main/tag2text_swin_14m.pth",
+        size_bytes=4_480_000_000,
+        sha256=None,
+        licence="Apache-2.0 (Tag2Text)",
+        non_commercial=False,
+        needed_by=("official_scene",),
+        exact_size=False,
+    ),
+    WeightFile(
+        name="grit",
+        filename="grit_b_densecap_objectdet.pth",
+        url="https://huggingface.co/OpenGVLab/VBench_Used_Models/resolve/main/grit_b_densecap_objectdet.pth",
+        size_bytes=835_000_000,
+        sha256=None,
+        licence="MIT (GRiT)",
+        non_commercial=False,
+        needed_by=(
+            "official_object_class",
+            "official_multiple_objects",
+            "official_color",
+            "official_spatial_relationship",
+        ),
+        exact_size=False,
+    ),
+    WeightFile(
+        name="bert-words",
+        filename="bert-base-uncased-vocab.txt",
+        url="https://huggingface.co/google-bert/bert-base-uncased/resolve/main/vocab.txt",
+        size_bytes=231_508,
+        sha256=None,
+        licence="Apache-2.0 (BERT)",
+        non_commercial=False,
+        needed_by=("official_scene", "official_object_class"),
+    ),
+    WeightFile(
+        name="dino-hubconf",
+        filename="dino_hubconf.py",
+        url=f"{_DINO_CODE}/hubconf.py",
+        size_bytes=5_653,
+        sha256="fa80babf82c71d2123e23b05061eb1991a1fbc9877238f250b2a25023e910f72",
+        licence="Apache-2.0 (DINO)",
+        non_commercial=False,
+        needed_by=("official_subject_consistency",),
+    ),
+    WeightFile(
+        name="dino-transformer",
+        filename="dino_vision_transformer.py",
+        url=f"{_DINO_CODE}/vision_transformer.py",
+        size_bytes=11_150,
+        sha256="b1f998d5f49ab43666b9fc6d007c5f6540c3ead2e8645e144f74045f63ff44d7",
+        licence="Apache-2.0 (DINO)",
+        non_commercial=False,
+        needed_by=("official_subject_consistency",),
+    ),
+    WeightFile(
+        name="dino-utils",
+        filename="dino_utils.py",
+        url=f"{_DINO_CODE}/utils.py",
+        size_bytes=28_039,
+        sha256="962a97e1acda1c986dfd921275325e4083f9016dddadcf018f1ccf03fa600eab",
+        licence="Apache-2.0 (DINO)",
+        non_commercial=False,
+        needed_by=("official_subject_consistency",),
+    ),
     # no weights, but fetched and checked in the same way: what the benchmarks' videos are asked to show
     WeightFile(
         name="vbench-prompts",
@@ -238,6 +331,38 @@ def verify() -> tuple[WeightState, ...]:
     return tuple(state(file.name) for file in catalogue())
 
 
+@contextmanager
+def stand_ins(files: Mapping[str, Path]) -> Iterator[None]:
+    """These files in the place of published ones, in this process and until the end of the block.
+
+    For proofs that put the same random numbers into two programs. Nothing a user can set does this: random weights
+    must never make a score that is shown as one.
+    """
+    before = dict(_STAND_INS)
+    _STAND_INS.update(files)
+    try:
+        yield
+    finally:
+        _STAND_INS.clear()
+        _STAND_INS.update(before)
+
+
+_STAND_INS: dict[str, Path] = {}
+
+
+def digest(name: str) -> str:
+    """Which numbers these are: the published sha256 where it is known whole, else that of the file itself.
+
+    Raises UnavailableError when the file is needed for it and missing.
+    """
+    known = None if name in _STAND_INS else _entry(name).sha256
+    if known is not None and len(known) == 64:
+        return known
+    found = path(name)
+    facts = found.stat()
+    return _digest(found, facts.st_size, facts.st_mtime_ns)
+
+
 def path(name: str) -> Path:
     """The file, present and whole.
 
@@ -245,6 +370,8 @@ def path(name: str) -> Path:
         UnavailableError: it is missing or damaged; the message ends with the command that fetches it.
         UsageError: no such name in the catalogue.
     """
+    if name in _STAND_INS:
+        return _STAND_INS[name]
     found = state(name)
     if found.status == "present":
         return found.path

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -205,6 +205,22 @@ class Box:
         with suppress(ValueError):
             for line in stream:
                 self._said.append(line.strip())
+
+
+def borrow(recipe: Recipe) -> None:
+    """Let this process import what the box holds and this environment lacks; what both have stays ours.
+
+    Raises UnavailableError when the box is not built.
+    """
+    missing = recipe.missing()
+    if missing is not None:
+        raise UnavailableError(*missing.split("\n  ", 1))
+    (place,) = map(str, recipe.folder.glob("lib/python*/site-packages"))
+    if place not in sys.path:
+        sys.path.append(place)
+    for name in ("imgaug", "imgaug.augmenters"):  # pyiqa imports it for training; it is not made for numpy 2
+        sys.modules.setdefault(name, ModuleType(name))
+    sys.modules["imgaug"].augmenters = sys.modules["imgaug.augmenters"]  # type: ignore[attr-defined]
 
 
 def _file(name: str) -> Path:

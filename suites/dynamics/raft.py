@@ -83,9 +83,12 @@ def encode(model: Any, frame: np.ndarray) -> Encoded:
     height, width = frame.shape[:2]
     down, across = -height % 8, -width % 8
     with torch.inference_mode():
-        picture = torch.tensor(frame, device=device).permute(2, 0, 1)[None].float()  # copies: frames are read-only
-        sides = (across // 2, across - across // 2, down // 2, down - down // 2)
-        picture = 2 * (F.pad(picture, sides, mode="replicate") / 255.0) - 1
+        # copies: frames are read-only; put in order as bytes, a quarter of what they are as floats
+        picture = torch.tensor(frame, device=device).permute(2, 0, 1).contiguous()[None].float()
+        if down or across:
+            sides = (across // 2, across - across // 2, down // 2, down - down // 2)
+            picture = F.pad(picture, sides, mode="replicate")
+        picture = picture.div_(255.0).mul_(2).sub_(1)
         return Encoded(model.feature_encoder(picture), picture)
 
 
@@ -126,7 +129,8 @@ def top_speed(flow: Float[np.ndarray, "2 height width"], part: float) -> float:
     """
     lengths = np.sqrt(np.square(flow[0]) + np.square(flow[1])).ravel()
     count = int(lengths.size * part)
-    return float(np.mean(np.partition(lengths, lengths.size - count)[lengths.size - count :]))
+    top = np.partition(lengths, lengths.size - count)[lengths.size - count :]
+    return float(np.mean(-np.sort(-top)))  # falling, as there: the sum of float32 depends on the order
 
 
 def converted(published: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,6 +147,41 @@ def converted(published: Mapping[str, Any]) -> dict[str, Any]:
         for old, new in _NAMES:
             name = old.sub(new, name)
         found[name] = value
+    return found
+
+
+_AUTHORS_NAMES = tuple(
+    (re.compile(old), new)
+    for old, new in (
+        (r"^feature_encoder\.", "fnet."),
+        (r"^context_encoder\.", "cnet."),
+        (r"^(.net)\.convnormrelu\.0\.", r"\1.conv1."),
+        (r"^(.net)\.convnormrelu\.1\.", r"\1.norm1."),
+        (r"^(.net)\.conv\.", r"\1.conv2."),
+        (r"convnormrelu(\d)\.0\.", r"conv\1."),
+        (r"convnormrelu(\d)\.1\.", r"norm\1."),
+        (r"motion_encoder\.conv(.)(?:orr|low)(\d)\.0\.", r"encoder.conv\1\2."),
+        (r"motion_encoder\.conv\.0\.", "encoder.conv."),
+        (r"recurrent_block\.convgru(\d)\.conv([zrq])\.", r"gru.conv\2\1."),
+        (r"^mask_predictor\.convrelu\.0\.", "update_block.mask.0."),
+        (r"^mask_predictor\.conv\.", "update_block.mask.2."),
+    )
+)
+
+
+def published(ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Torchvision's state dict under the authors' names, as in raft-things.pth: what `converted` undoes.
+
+    >>> list(published({"context_encoder.layer2.0.downsample.1.weight": 0}))
+    ['module.cnet.layer2.0.downsample.1.weight', 'module.cnet.layer2.0.norm3.weight']
+    """
+    found = {}
+    for name, value in ours.items():
+        for old, new in _AUTHORS_NAMES:
+            name = old.sub(new, name)
+        found[f"module.{name}"] = value
+        if ".downsample.1." in name:
+            found[f"module.{name.replace('downsample.1', 'norm3')}"] = value
     return found
 
 

@@ -8,13 +8,12 @@ as absent and is made anew.
 
 import os
 import zipfile
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from bench import registry, weights
-from bench.digest import digest_file, key
+from bench.digest import key
 from bench.errors import StoreError
 from bench.types import Clip
 from suites.features.pixels import CONVERSION
@@ -32,7 +31,7 @@ def address(clip: Clip, feature: Feature) -> str:
         pixels=CONVERSION,
         feature=feature.name,
         version=feature.version,
-        weights={name: _weights_digest(name) for name in feature.weights},
+        weights={name: weights.digest(name) for name in feature.weights},
         code=registry.code_digest(type(feature)),
     )
 
@@ -66,13 +65,3 @@ class FeatureCache:
 
     def _path(self, at: str) -> Path:
         return self.root / at[:2] / f"{at}.npz"
-
-
-def _weights_digest(name: str) -> str:
-    entry = next(file for file in weights.catalogue() if file.name == name)
-    return entry.sha256 or _read_digest(weights.path(name))
-
-
-@lru_cache(maxsize=32)
-def _read_digest(path: Path) -> str:
-    return digest_file(path)

@@ -24,12 +24,12 @@ def clip_crop(frames: Frames) -> Any:
     >>> clip_crop(np.zeros((1, 240, 416, 3), np.uint8)).shape
     torch.Size([1, 3, 224, 224])
     """
-    return _normalised(_crop(_short_side(_floats(frames), "bicubic")), CLIP_MEAN, CLIP_DEVIATION)
+    return _normalised(_crop(_short_side(floats(frames), "bicubic")), CLIP_MEAN, CLIP_DEVIATION)
 
 
 def clip_crop_bytes(frames: Frames) -> Any:
     """The same on bytes: bicubic results are clamped to 0 to 255 and rounded. VBench's way for ViCLIP."""
-    resized = _short_side(_floats(frames), "bicubic").clamp(0, 255).round()
+    resized = _short_side(floats(frames), "bicubic").clamp(0, 255).round()
     return _normalised(_crop(resized), CLIP_MEAN, CLIP_DEVIATION)
 
 
@@ -50,7 +50,7 @@ def clip_squash(frames: Frames) -> Any:
     way of mteb for ViCLIP."""
     from torch.nn import functional as F
 
-    squashed = F.interpolate(_floats(frames), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    squashed = F.interpolate(floats(frames), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return _normalised(squashed, CLIP_MEAN, CLIP_DEVIATION)
 
 
@@ -65,13 +65,20 @@ def imagenet_squash(frames: Frames) -> Any:
 
 def imagenet_short_side(frames: Frames) -> Any:
     """VBench's for DINO: bilinear without antialiasing, shorter side to 224, nothing cropped, ImageNet's mean."""
-    return _normalised(_short_side(_floats(frames), "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
+    return _normalised(_short_side(floats(frames), "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
-def _floats(frames: Frames) -> Any:
+_last: tuple[Frames, Any] | None = None
+
+
+def floats(frames: Frames) -> Any:
+    """`[time, 3, height, width]` of 0 to 255, not to be changed: several views of one chunk share it."""
+    global _last
     import torch
 
-    return torch.tensor(frames).permute(0, 3, 1, 2).float()
+    if _last is None or _last[0] is not frames:
+        _last = (frames, torch.tensor(frames).permute(0, 3, 1, 2).float())
+    return _last[1]
 
 
 def _sides(height: int, width: int) -> tuple[int, int]:
@@ -98,4 +105,4 @@ def _normalised(frames: Any, mean: tuple[float, ...], deviation: tuple[float, ..
     import torch
 
     shape = (1, 3, 1, 1)
-    return (frames / 255.0 - torch.tensor(mean).view(shape)) / torch.tensor(deviation).view(shape)
+    return (frames / 255.0).sub_(torch.tensor(mean).view(shape)).div_(torch.tensor(deviation).view(shape))

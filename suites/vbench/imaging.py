@@ -18,6 +18,7 @@ from bench.types import Clip, Frames
 from suites.features.networks import device
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every
+from suites.features.views import floats
 from suites.vbench.consistency import missing
 
 LONGEST = 512
@@ -30,10 +31,9 @@ def musiq_picture(frames: Frames) -> Any:
     >>> musiq_picture(np.zeros((1, 240, 600, 3), np.uint8)).shape
     torch.Size([1, 3, 204, 512])
     """
-    import torch
     from torch.nn import functional as F
 
-    tensor = torch.tensor(frames).permute(0, 3, 1, 2).float()
+    tensor = floats(frames)
     height, width = tensor.shape[-2:]
     if max(height, width) > LONGEST:
         scale = LONGEST / max(height, width)

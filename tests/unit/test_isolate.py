@@ -82,6 +82,7 @@ def test_half_a_box_is_no_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert Recipe("toy", "list.txt", "toy.py").missing() is not None
 
 
+@pytest.mark.box
 @pytest.mark.skipif(RECIPES["vbench"].missing() is not None, reason="needs: keepframe isolate vbench")
 def test_flickering_is_the_published_package_s(tmp_path: Path) -> None:
     assert program(RECIPES["vbench"]).is_file()

@@ -87,7 +87,7 @@ def installed(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     path = tmp_path / "raft.pth"
     torch.save(model.state_dict(), path)
     monkeypatch.setattr(weights, "path", lambda name: path)
-    monkeypatch.setattr("suites.features.cache._weights_digest", lambda name: "random")
+    monkeypatch.setattr(weights, "digest", lambda name: "random")
     return path
 
 

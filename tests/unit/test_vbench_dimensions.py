@@ -87,7 +87,7 @@ def installed(towers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Monkey
     head = {"weight": torch.linspace(-1, 1, 32)[None], "bias": torch.tensor([0.5])}
     torch.save(head, tmp_path / "laion-aesthetic")
     monkeypatch.setattr(weights, "path", lambda name: tmp_path / name)
-    monkeypatch.setattr("suites.features.cache._weights_digest", lambda name: "random")
+    monkeypatch.setattr(weights, "digest", lambda name: "random")
     return towers | head
 
 

@@ -1,0 +1,102 @@
+"""Proofs without weights: random files that both programs read, and the published package where its box is built."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench import weights
+from bench.cli import app
+from bench.errors import UnavailableError, UsageError
+from bench.types import Prompt, Size
+from bench.video.clip import probe
+from bench.video.procedural import write_clip
+from runners import official, proof_weights
+from runners.boxes import vbench_box
+from runners.isolate import RECIPES
+from suites.dynamics import raft
+from suites.features import clip as clip_towers
+from suites.features.judge import judge
+from suites.features.protocols import Evidence
+from suites.features.published import read_state
+
+BOX = pytest.mark.skipif(RECIPES["vbench"].missing() is not None, reason="needs: keepframe isolate vbench")
+
+
+def prove(*words: str) -> Any:
+    return app()(["prove", "vbench", *words], result_action="return_value")
+
+
+def test_random_files_are_the_same_each_time_and_readable(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first, second = (read_state(proof_weights.write("laion-aesthetic", tmp_path / folder)) for folder in "ab")
+    assert torch.equal(first["weight"], second["weight"]) and first["weight"].std() > 0.01
+    tiny = tmp_path / "clip"
+    proof_weights._clip(channels=16, layers=1, width=64, patch=56, text=64, heads=1)(tiny)
+    model = clip_towers.loaded(tiny)
+    with torch.inference_mode():
+        assert model.encode_image(torch.rand(2, 3, 224, 224)).shape == (2, 16)
+    assert clip_towers.text_embedding(model, "a cat").shape == (16,)
+
+
+def test_flow_weights_are_laid_under_the_authors_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(official, "_link", lambda source, target: None)
+    monkeypatch.setattr(official.Path, "glob", lambda self, pattern: iter([tmp_path]))
+    file = proof_weights.write("raft", tmp_path)
+    with weights.stand_ins({"raft": file}):
+        official.lay(tmp_path / "cache", "dynamic_degree")
+    theirs = torch.load(tmp_path / "cache" / official.RAFT_PLACE, weights_only=True)
+    ours = read_state(file)
+    assert len(theirs) == 179 and all(name.startswith("module.") for name in theirs)
+    back = raft.converted(theirs)
+    assert set(back) == set(ours) and all(torch.equal(back[name], ours[name]) for name in ours)
+
+
+def test_a_prompt_as_a_file_name_leads_nowhere_else(tmp_path: Path) -> None:
+    video = {"path": "/v.mov", "prompt": "../../etc/a person is " + "ü" * 300, "about": None}
+    link = Path(vbench_box._linked(str(tmp_path), 0, video))
+    assert link.parent == tmp_path / "0" and link.suffix == ".mp4" and link.is_symlink()
+
+
+def test_without_its_box_nothing_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPFRAME_BOXES", str(tmp_path))
+    with pytest.raises(UnavailableError, match="keepframe isolate vbench"):
+        prove()
+    with pytest.raises(UsageError, match="Nothing is known"):
+        app()(["prove", "vbenhc"], result_action="return_value")
+
+
+def test_every_dimension_of_the_package_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(type(official.VBENCH), "missing", lambda self: None)
+    for dimension in official.PLACES:
+        missing = official.missing(dimension)
+        assert (missing is None) == (dimension == "temporal_flickering")
+        assert missing is None or "\n  " in missing
+
+
+def test_a_dimension_with_a_prompt_list_needs_it(tmp_path: Path) -> None:
+    clip = probe(write_clip("static", 0, tmp_path, size=Size(64, 64), fps=8, seconds=1))
+    told = Evidence(clip, storyboard=(Prompt(0.0, "a red car"),), questions={"color": {"color": {"color": "red"}}})
+    assert official.OfficialColor().about(told) == {"color": "red"}
+    metric = official.OfficialOverall()
+    metric.available = lambda: None  # type: ignore[method-assign]
+    assert "no prompt" in str(judge([metric], Evidence(clip)).failures[metric.name])
+
+
+@BOX
+@pytest.mark.box
+def test_flickering_is_proved(capfd: pytest.CaptureFixture[str]) -> None:
+    assert prove("--dimensions", "temporal_flickering", "--json") == 0
+    (found,) = json.loads(capfd.readouterr().out.strip().splitlines()[-1])["findings"]
+    assert found["agree"] and len(found["published"]) == 3 and len(set(found["published"])) == 3
+
+
+@BOX
+@pytest.mark.box
+def test_a_dimension_that_is_not_known_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'dynamic_degree'\?"):
+        prove("--dimensions", "dynamic_degre")
