@@ -27,7 +27,7 @@ def score(
     metrics: Annotated[str | None, Parameter(help="Names, with commas. Default: all that can be asked.")] = None,
     prompts: Annotated[
         Path | None,
-        Parameter(help="What each video should show: JSON, CSV (file,prompt) or VBench's list. Default: annotations."),
+        Parameter(help="What each video should show: JSON, CSV, VBench's list, storyboard.toml. Default: annotations."),
     ] = None,
     judge: Annotated[
         str | None,
@@ -49,6 +49,8 @@ def score(
     decodes nothing. Several folders are compared by the names of their files. Running it again finishes what is
     missing. A metric whose weights are missing says which command fetches them, and its cells stay empty.
 
+    Prompts are those of the evaluation: a model is often given longer ones, and scores against those do not compare.
+
     Examples:
 
         keepframe score rollouts
@@ -56,6 +58,8 @@ def score(
         keepframe score old=out/v1 new=out/v2 --metrics temporal_flickering,drift_brightness
 
         keepframe score rollouts --prompts prompts.json --metrics overall_consistency
+
+        keepframe generate long.toml --seconds 20 -o rollouts/a.mp4 && keepframe score rollouts --prompts short.toml
     """
     from reports.compare import compare
     from reports.formats import print_grids

@@ -100,7 +100,7 @@ def build(
         groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in shown.items()})
         for item in footage.items:
             stem, lines = _stem(item.name), shown[item.name]
-            seen |= {item.name} if said is not None and said.prompt(item.name) else set()
+            seen |= {item.name} if said is not None and lines else set()
             prompted |= dict.fromkeys(line.text for line in lines)
             together = numbered[_base(stem)]
             mine = {
@@ -265,6 +265,7 @@ _NEEDED = {"judge": "a judge", "questions": "the questions of its benchmark"}
 
 def _how(what: str) -> str:
     return {
+        "interpolator": "Bring one: --model interpolator=runners.amt:Amt (VBench's, for non-commercial use)",
         "judge": "Name one: --judge answers.csv, or --judge 'http://localhost:8000/v1?model=NAME'",
         "questions": "Give them: keepframe weights fetch vbench2-prompts, then --prompts vbench2-prompts",
     }.get(what, f"Bring one: --model {what}=./mine.py:Attr")
@@ -302,10 +303,7 @@ def _cautions(judges: Iterable[VideoMetric], prompts: Iterable[str]) -> list[str
 
 
 def _storyboard(item: Item, said: Said | None) -> tuple[Prompt, ...]:
-    if said is None:
-        return item.storyboard
-    text = said.prompt(item.name)
-    return (Prompt(0.0, text),) if text else ()
+    return item.storyboard if said is None else said.lines(item.name)
 
 
 def _stem(name: str) -> str:

@@ -1,9 +1,10 @@
 """What is said of videos beside them: prompts by file name, or a benchmark's own list of prompts and questions.
 
-Three forms: a JSON object `{"a.mp4": "A cat."}`, a CSV with the columns `file` and `prompt`, and the lists of VBench
-and VBench-2.0 (`VBench_full_info.json`, `VBench2_full_info.json`) as they are published. Videos belong to an entry
-of those lists by their file names, which are the prompt (VBench-2.0 cuts it at 180 characters) and a number:
-`a cat-0.mp4`. A prompt may stand there once for each of its dimensions.
+Four forms: a JSON object `{"a.mp4": "A cat."}`, a CSV with the columns `file` and `prompt`, a storyboard (TOML) that
+all of the videos are to follow, and the lists of VBench and VBench-2.0 (`VBench_full_info.json`,
+`VBench2_full_info.json`) as they are published. Videos belong to an entry of those lists by their file names, which
+are the prompt (VBench-2.0 cuts it at 180 characters) and a number: `a cat-0.mp4`. A prompt may stand there once for
+each of its dimensions.
 """
 
 import csv
@@ -16,6 +17,8 @@ from typing import Any
 
 from bench import weights
 from bench.errors import UsageError
+from bench.types import Prompt
+from bench.video.storyboard import read as read_storyboard
 
 LONGEST_NAME = 180  # characters of a prompt that VBench-2.0 puts into a file's name
 
@@ -27,6 +30,12 @@ class Said:
     prompts: Mapping[str, str]
     questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     numbered: bool = False  # file names carry a number after the prompt
+    board: tuple[Prompt, ...] = ()  # the storyboard of every video
+
+    def lines(self, name: str) -> tuple[Prompt, ...]:
+        """What the video of this name should show, and when; empty where nothing is said of it."""
+        text = self.prompt(name)
+        return self.board or ((Prompt(0.0, text),) if text else ())
 
     def prompt(self, name: str) -> str:
         """The prompt of the video of this name; empty where nothing is said of it."""
@@ -44,10 +53,12 @@ class Said:
 def read_said(path: Path) -> Said:
     """Prompts from a file, or from a list in the catalogue of weights by its name (`vbench2-prompts`).
 
-    Raises UsageError naming the file when it is none of the three forms.
+    Raises UsageError naming the file when it is none of the four forms.
     """
     if not path.exists() and any(str(path) == file.name for file in weights.catalogue()):
         path = weights.path(str(path))
+    if path.suffix.lower() == ".toml" and path.exists():
+        return Said({}, board=tuple(read_storyboard(path)))
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() != ".json":

@@ -138,6 +138,16 @@ def test_prompt_files(tmp_path: Path) -> None:
         read_said(wrong)
 
 
+def test_a_storyboard_is_for_every_video(folder: Path, tmp_path: Path) -> None:
+    board = tmp_path / "board.toml"
+    board.write_text('[[prompt]]\nat_s = 0.0\ntext = "a cat"\n[[prompt]]\nat_s = 1.0\ntext = "a dog"\n')
+    plan = build("t", {"mine": load(folder)}, {"mine": folder}, ["words"], Beside(board))
+    assert [[line.text for line in task.case.request.storyboard] for task in plan.tasks] == [["a cat", "a dog"]] * 2
+    board.write_text("[[prompt]]\nat_s = 0.0\n")
+    with pytest.raises(UsageError, match=r"board\.toml"):
+        read_said(board)
+
+
 def test_prompts_of_other_videos_are_refused(folder: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "p.json"
     prompts.write_text('{"nothing": "here"}')
