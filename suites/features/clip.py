@@ -4,6 +4,7 @@ VBench runs CLIP in half precision on a GPU, which moves scores in the third or 
 what it was computed on.
 """
 
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -51,7 +52,9 @@ def loaded(weights: Path) -> Any:
     import torch
 
     try:
-        state = torch.jit.load(weights, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript is deprecated; OpenAI's files are what they are
+            state = torch.jit.load(weights, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     except Exception as error:
         raise KeepframeError(f"{weights} is not a CLIP archive: {error}.", "keepframe weights verify") from error
     return from_state(state).to(device())
