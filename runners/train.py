@@ -19,6 +19,9 @@ def train(
     *,
     footage: Annotated[list[Path], Parameter(help="Folders of videos to learn from.")],
     procedural: Annotated[int, Parameter(help="Also learn from so many drawn clips of each kind.")] = 4,
+    decoder_only: Annotated[
+        bool, Parameter(help="VAE: go on with the decoder of the one that is there; its latents stay.", negative="")
+    ] = False,
     rate: Annotated[str, Parameter(help="Of the memory, HxWxT.")] = "4x4x2",
     variant: Annotated[Variant, Parameter(help="The paper's encoder, or one of its ablations.")] = "proposed",
     frozen: Annotated[bool, Parameter(help="Stage two: keep the encoder as stage one left it.", negative="")] = False,
@@ -62,7 +65,7 @@ def train(
             footage = [*footage, _drawn(work / "procedural", procedural, report)]
         place = Workplace(tuple(footage), work, output or work / "checkpoints" / "nano", report)
         if model == "vae":
-            ended = train_vae(place, recipe)
+            ended = train_vae(place, recipe, decoder_only)
         elif model == "dit":
             ended = train_dit(place, recipe)
         elif model == "stage1":

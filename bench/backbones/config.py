@@ -32,6 +32,8 @@ class Shapes:
     latent_channels: int = 16
     vae_stride: tuple[int, int, int] = (4, 8, 8)
     patch: tuple[int, int, int] = (1, 2, 2)
+    rope_base: float = 10000.0  # of the rotary positions; the largest wave is about as long as 6 times this
+    rotate_values: bool = False  # positions turn what is read too: see `SelfAttention`
     history_heads: int = 8
     history_window: int = 4  # frames of memory that the encoder's attention looks at, its own included
 
@@ -96,7 +98,14 @@ _SHAPES = {
     for known in (
         # at 192x320 pixels: 12x20 tokens per latent frame, and 3x5 per pair of latent frames at 4x4x2.
         # Widths are what two CPU cores can train, and what 60 MB of weights hold with all variants of the encoder.
-        Shapes("nano", 192, 4, 4, 768, 128, vae_width=16, history_channels=(24, 48, 96, 192)),
+        # Its rotary base is small: of base 10000, half of the waves would not turn by a tenth within 20 tokens.
+        Shapes(
+            *("nano", 192, 4, 4, 768, 128),
+            vae_width=16,
+            history_channels=(24, 48, 96, 192),
+            rope_base=100.0,
+            rotate_values=True,
+        ),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
         # the published model has 20 blocks of two streams and 40 of one, 12.8 billion parameters; our blocks are all
         # alike, so the DiT built from these shapes has 9.2 billion. Memory tokens depend on the width alone.

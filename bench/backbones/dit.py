@@ -61,24 +61,33 @@ class RMSNorm(nn.RMSNorm):
 
 
 class SelfAttention(nn.Module):
-    """Attention over the whole sequence, with normalised queries and keys and rotary positions."""
+    """Attention over the whole sequence, with normalised queries and keys and rotary positions.
 
-    def __init__(self, width: int, heads: int) -> None:
+    With `rotate_values` the values are turned by their positions as the keys are, and what was read is turned back
+    by the reader's (GTA, arXiv 2310.10375): a reader then knows from where, relative to itself, each thing was read.
+    Without it, the tokens of a block cannot tell which part of the block's memory is theirs but by where they look.
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
         super().__init__()
-        self.heads = heads
+        width, self.heads, self.rotate_values = shapes.width, shapes.heads, shapes.rotate_values
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.norm_query, self.norm_key = RMSNorm(width, eps=1e-6), RMSNorm(width, eps=1e-6)
 
     def key_value(self, x: Float[Tensor, "batch tokens width"], positions: Rotation) -> KeyValue:
         """What others find in these tokens."""
         key = rotate(self.norm_key(self.key(x)).unflatten(-1, (self.heads, -1)), positions)
-        return KeyValue(key, self.value(x).unflatten(-1, (self.heads, -1)))
+        value = self.value(x).unflatten(-1, (self.heads, -1))
+        return KeyValue(key, rotate(value, positions) if self.rotate_values else value)
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], positions: Rotation, seen: KeyValue
     ) -> Float[Tensor, "batch tokens width"]:
         query = rotate(self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1)), positions)
-        y: Tensor = self.out(attend(query, seen.key, seen.value))
+        read = attend(query, seen.key, seen.value)
+        if self.rotate_values:
+            read = rotate(read.unflatten(-1, (self.heads, -1)), positions.back).flatten(-2)
+        y: Tensor = self.out(read)
         return y
 
 
@@ -116,7 +125,7 @@ class Block(nn.Module):
         width = shapes.width
         self.modulation = nn.Parameter(torch.randn(6, width) / width**0.5)
         self.norm1 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
-        self.attention = SelfAttention(width, shapes.heads)
+        self.attention = SelfAttention(shapes)
         self.norm_text = nn.LayerNorm(width, eps=1e-6)
         self.read_text = CrossAttention(width, shapes.heads)
         self.read_memory: MemoryAttention | None = None  # see `VideoDiT.add_memory_attention`
@@ -152,6 +161,9 @@ class Block(nn.Module):
 class VideoDiT(nn.Module):
     """Predicts the velocity `noise - latents` of `x = (1 - sigma) * latents + sigma * noise`.
 
+    Part of the answer is known without looking: the best linear guess from `x` alone. It is added at the end, and the
+    layers predict what is left of it, scaled to a spread of one at every noise level, as in EDM (Karras et al. 2022,
+    arXiv 2206.00364, table 1, for this path). So noise need not be carried through all layers to be taken away.
     `first_layer` is the patchifier with its projection: the history encoder puts its low-resolution branch through it.
     With `isolated_memory` the memory's tokens look only at each other, not at the frames, and so are the same at every
     sampling step: `remember` computes them once. A DiT is trained one way or the other.
@@ -195,7 +207,9 @@ class VideoDiT(nn.Module):
                 f"The DiT cannot generate {noisy.shape[3]}x{noisy.shape[4]} latents: its patches are {rows}x{columns}.",
                 "Take frames whose sides are multiples of 16 pixels.",
             )
-        x = self.first_layer(noisy)
+        level_of = sigma[:, None, :, None, None].to(noisy.dtype)
+        spread = (level_of.square() + (1 - level_of).square()).sqrt()  # of `noisy`, whose latents have a spread of one
+        x = self.first_layer(noisy / spread)
         frames, height, width = x.shape[2:]
         x = x.flatten(2).transpose(1, 2)
         coordinates = frame_coordinates(times, height, width)
@@ -214,7 +228,8 @@ class VideoDiT(nn.Module):
         x = x[:, -shown:]  # the memory was read; it is not an output
         last = Groups(level[:, :, None] + self.last_modulation, group[-shown:])
         x = self.last_layer(self.last_norm(x) * (1 + last.part(1)) + last.part(0))
-        return self._unpatchify(x, frames, height, width)
+        left = self._unpatchify(x, frames, height, width)
+        return (2 * level_of - 1) / spread.square() * noisy + left / spread
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.
@@ -247,7 +262,7 @@ class VideoDiT(nn.Module):
         memory: MemoryCache | None,
     ) -> tuple[Float[Tensor, "batch tokens width"], list[KeyValue]]:
         """The tokens after all layers, and what others find in them at each."""
-        positions = rotation(coordinates, self.shapes.width // self.shapes.heads)
+        positions = rotation(coordinates, self.shapes.width // self.shapes.heads, self.shapes.rope_base)
         prompt = TextTokens(self.text_in(text.tokens), text.kept)
         layers = []
         for index, block in enumerate(self.blocks):
@@ -260,7 +275,7 @@ class VideoDiT(nn.Module):
         return Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), group)
 
     def _readings(self, memory: MemoryTokens, dtype: torch.dtype) -> list[KeyValue]:
-        places = rotation(memory.coordinates, self.shapes.width // self.shapes.heads)
+        places = rotation(memory.coordinates, self.shapes.width // self.shapes.heads, self.shapes.rope_base)
         readers = [block.read_memory for block in self.blocks if isinstance(block, Block)]
         return [reader.key_value(memory.tokens.to(dtype), places) for reader in readers if reader is not None]
 

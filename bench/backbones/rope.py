@@ -51,11 +51,16 @@ class Rotation(NamedTuple):
     cosine: Float[Tensor, "tokens 1 pairs"]
     sine: Float[Tensor, "tokens 1 pairs"]
 
+    @property
+    def back(self) -> "Rotation":
+        """Its inverse."""
+        return Rotation(self.cosine, -self.sine)
 
-def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int) -> Rotation:
+
+def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int, base: float = 10000.0) -> Rotation:
     """Angles that grow with t, h and w, for heads of `channels`.
 
-    A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), base 10000.
+    A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), whose base is 10000.
 
     >>> rotation(torch.zeros(5, 3), 64).cosine.shape
     torch.Size([5, 1, 32])
@@ -65,7 +70,7 @@ def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int) -> Rotation:
     angles = [
         # double precision: at 10,000 latent frames a float32 angle is off by 1e-3
         coordinates[:, axis, None].double()
-        * 10000.0 ** -(torch.arange(count, dtype=torch.float64, device=coordinates.device) / count)
+        * base ** -(torch.arange(count, dtype=torch.float64, device=coordinates.device) / count)
         for axis, count in enumerate(split)
     ]
     turned = torch.cat(angles, dim=1)[:, None]
@@ -73,7 +78,10 @@ def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int) -> Rotation:
 
 
 def rotate(x: Float[Tensor, "batch tokens heads channel"], by: Rotation) -> Float[Tensor, "batch tokens heads channel"]:
-    """Turn pairs of channels, so that the product of two tokens depends on their distance only."""
+    """Turn pairs of channels, so that the product of two tokens depends on their distance only.
+
+    A pair is a channel of the first half of a head and its like in the second: neighbours would be slower to reach.
+    """
     cosine, sine = (part.to(x.dtype) for part in by)
-    even, odd = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
-    return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

@@ -185,6 +185,11 @@ class VideoVAE(nn.Module):
         self.last_norm = ChannelNorm(fine)
         self.to_pixels = CausalConv3d(fine, 3 * 4)
 
+    def freeze_encoder(self) -> None:
+        """Let training reach the decoder alone: latents, and all that was learned on them, stay what they are."""
+        for part in (self.encoder, self.to_posterior, self.blocks.encode):
+            part.requires_grad_(False)
+
     def encode(
         self,
         frames: Float[Tensor, "batch 3 time height width"],  # RGB, [-1, 1]; height and width are multiples of 8

@@ -24,9 +24,9 @@ class WindowAttention(nn.Module):
     into sections, and a section costs the same however long the history has become.
     """
 
-    def __init__(self, channels: int, heads: int, window: int) -> None:
+    def __init__(self, channels: int, heads: int, window: int, rope_base: float) -> None:
         super().__init__()
-        self.heads, self.window = heads, window
+        self.heads, self.window, self.rope_base = heads, window, rope_base
         self.norm = nn.LayerNorm(channels)
         self.to_parts = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
@@ -39,7 +39,7 @@ class WindowAttention(nn.Module):
             return x
         before, past = (0, None) if stream is None else stream.get(self, (0, None))
         times = torch.arange(before, before + time, dtype=torch.float32, device=x.device)
-        positions = rotation(frame_coordinates(times, height, width), channel // self.heads)
+        positions = rotation(frame_coordinates(times, height, width), channel // self.heads, self.rope_base)
         parts: Tensor = self.to_parts(self.norm(x.flatten(2).transpose(1, 2)))
         query, key, value = parts.reshape(batch, -1, 3, self.heads, channel // self.heads).unbind(2)
         query, key = rotate(query, positions), rotate(key, positions)
@@ -86,8 +86,25 @@ class HighBranch(nn.Module):
                 CausalConv3d(third, widest, (1, rate.height + 2, rate.width + 2), (1, rate.height, rate.width)),
             ]
         )
-        self.attention = WindowAttention(widest, shapes.history_heads, shapes.history_window)
+        self.attention = WindowAttention(widest, shapes.history_heads, shapes.history_window, shapes.rope_base)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
+        self._start_level()
+
+    @torch.no_grad()
+    def _start_level(self) -> None:
+        """Begin with a spread of one after every layer.
+
+        PyTorch's own start loses two thirds of it at each convolution with its SiLU: after five of them there would
+        be nothing left for the projection to learn from.
+        """
+        gain = 1.0  # of the first layer: latents have a spread of one
+        for convolution in self.convolutions:
+            assert isinstance(convolution, CausalConv3d)
+            weight = convolution.conv.weight
+            nn.init.normal_(weight, std=gain / weight[0].numel() ** 0.5)
+            assert convolution.conv.bias is not None
+            nn.init.zeros_(convolution.conv.bias)
+            gain = 1.68  # 1 / sqrt(E[silu(z)^2]) of a standard normal z
 
     def forward(
         self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None

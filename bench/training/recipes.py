@@ -47,7 +47,7 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=1400, batch=16, learning_rate=1.5e-3, warmup=50, ema=0.99, save_every=70, validate_every=280),
+    "dit": Recipe(steps=1800, batch=16, learning_rate=2.5e-3, warmup=50, ema=0.99, save_every=60, validate_every=300),
     "stage1": Recipe(steps=160, batch=16, learning_rate=1.5e-3, warmup=20, ema=0.97, save_every=40, validate_every=80),
     "stage2": Recipe(steps=80, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=40, validate_every=80),
 }
@@ -106,13 +106,23 @@ class Memory:
         return f"{self.stage_one_name}-ar{ablation}"
 
 
-def train_vae(place: Workplace, recipe: Recipe) -> Trained:
-    """The VAE, from its closed-form start. Returns where the session ended."""
+def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> Trained:
+    """The VAE, from its closed-form start; or the decoder alone of the one that is there, whose latents then stay.
+
+    Returns where the session ended.
+    """
     learned, kept = place.videos().split()
     torch.manual_seed(recipe.seed)
     vae = VideoVAE(place.shapes)
     crops = vae_recipe.Crops(learned, recipe.batch, recipe.seed)
-    vae_recipe.start_linear(vae, crops)
+    if decoder_only:
+        path = place.weights / "vae.safetensors"
+        tensors, before = load(path)
+        require(before, path, kind="vae", shapes=place.shapes, parents={})
+        fill(vae, tensors, "", path)
+        vae.freeze_encoder()
+    else:
+        vae_recipe.start_linear(vae, crops)
     held_back = list(kept.videos)
 
     def validate(learner: nn.Module) -> dict[str, float]:
@@ -120,17 +130,21 @@ def train_vae(place: Workplace, recipe: Recipe) -> Trained:
         return {"round_trip_psnr": vae_recipe.round_trip_psnr(learner.vae, held_back, 17)}
 
     learner = vae_recipe.VAELearner(vae)
-    ended = train(learner, crops, validate, recipe, place.work / "vae", _training(place))
+    folder = place.work / ("vae-decoder" if decoder_only else "vae")
+    ended = train(learner, crops, validate, recipe, folder, _training(place))
     if ended.writes:
         vae.eval()
-        mean, std = statistics(vae, learned)
-        args = {
-            "latent_mean": mean,
-            "latent_std": std,
-            "fps": place.fps,
-            "width": place.size.width,
-            "height": place.size.height,
-        }
+        if decoder_only:
+            args = dict(before.args)  # the statistics of the latents, which did not change
+        else:
+            mean, std = statistics(vae, learned)
+            args = {
+                "latent_mean": mean,
+                "latent_std": std,
+                "fps": place.fps,
+                "width": place.size.width,
+                "height": place.size.height,
+            }
         _write(
             place,
             "vae",

@@ -32,7 +32,7 @@ class Plan:
     longest: int = 12  # of crops; whole pictures come with histories of up to twice that
     after: int = 0  # frames after the history that are to be generated; 0 asks for frames of the history
     crop: tuple[int, int] = (8, 12)
-    whole: float = 0.1  # how often the whole picture is taken
+    whole: float = 0.05  # how often the whole picture is taken
     prompts: float = 0.5  # how often a prompt is given
     seed: int = 0
 
