@@ -1,5 +1,7 @@
 """The DiT: sizes, positions, noise levels per group, and that memory and text are read."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -12,15 +14,16 @@ from bench.backbones.rate import Rate
 from bench.backbones.rope import block_coordinates, frame_coordinates, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
 from bench.errors import UsageError
+from bench.training.backbone import start_near
 
 torch.set_num_threads(1)
 SHAPES = Shapes("test", 32, 2, 2, 64, 24, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
 
 
-@pytest.fixture
-def dit() -> VideoDiT:
+@pytest.fixture(params=[False, True], ids=["", "values rotated"])
+def dit(request: pytest.FixtureRequest) -> VideoDiT:
     torch.manual_seed(0)
-    return VideoDiT(SHAPES).eval()
+    return VideoDiT(replace(SHAPES, rotate_values=request.param)).eval()
 
 
 def noise(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -100,6 +103,46 @@ def test_text_is_read_and_padding_is_not(dit: VideoDiT) -> None:
     torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, padded), expected, rtol=0, atol=1e-5)
 
 
+@torch.no_grad()
+def test_before_training_the_answer_is_the_best_linear_guess(dit: VideoDiT) -> None:
+    torch.nn.init.zeros_(dit.last_layer.weight)
+    torch.nn.init.zeros_(dit.last_layer.bias)
+    clean, noisy = noise(2, 3, 40, 4, 6, seed=11), noise(2, 3, 40, 4, 6, seed=12)
+    for level in (0.0, 0.3, 0.5, 1.0):
+        x = (1 - level) * clean + level * noisy
+        guess = dit(x, torch.full((2, 40), level), torch.arange(40.0), prompt())
+        slope = (guess * x).sum() / x.square().sum()
+        torch.testing.assert_close(guess, slope * x, rtol=0, atol=1e-4)
+        least_squares = ((noisy - clean) * x).sum() / x.square().sum()  # on this very sample
+        assert abs(float(slope - least_squares)) < 0.06
+
+
+@torch.no_grad()
+def test_only_rotated_values_say_from_where_they_were_read(dit: VideoDiT) -> None:
+    """With queries of zero every token looks everywhere alike, so places show in what is read or not at all."""
+    attention = dit.blocks[0].attention
+    torch.nn.init.zeros_(attention.query.weight)
+    torch.nn.init.zeros_(attention.query.bias)
+    x = noise(1, 4, 32)
+    here, moved = (rotation(frame_coordinates(torch.tensor([at]), 2, 2), 16) for at in (0.0, 3.0))
+    far, near = (
+        attention(x, here, attention.key_value(noise(1, 4, 32, seed=5), positions)) for positions in (moved, here)
+    )
+    assert torch.equal(far, near) != dit.shapes.rotate_values
+
+
+@torch.no_grad()
+def test_attention_starts_with_what_is_near() -> None:
+    dit = VideoDiT(shapes("nano"))
+    start_near(dit)
+    attention, nothing = dit.blocks[0].attention, torch.zeros(1, 60, 192)
+    positions = rotation(frame_coordinates(torch.tensor([2.0]), 6, 10), 48, dit.shapes.rope_base)
+    query = rotate(attention.norm_query(attention.query(nothing)).unflatten(-1, (4, -1)), positions)
+    scores = torch.einsum("bqhc,bkhc->hqk", query, attention.key_value(nothing, positions).key)
+    assert bool((scores.argmax(-1) == torch.arange(60)).all())
+    assert bool((scores[:, 0, 0] - scores[:, 0, 1] > 0.05 * scores[:, 0, 0]).all())
+
+
 def test_unpatchify_undoes_patchify(dit: VideoDiT) -> None:
     channel, rows, columns = 3, 2, 2
     patches = F.unfold(LATENTS[:, :, 0], (rows, columns), stride=(rows, columns))  # [batch, c*r*s, tokens]
@@ -166,7 +209,7 @@ def test_an_isolated_memory_is_full_attention_with_a_mask(dit: VideoDiT, monkeyp
     """The memory's tokens look at each other; frames look at everything: written as one mask over the sequence."""
     given = memory()
     count, every = given.tokens.shape[1], given.tokens.shape[1] + 2 * 2 * 3
-    isolated = VideoDiT(SHAPES, isolated_memory=True)
+    isolated = VideoDiT(dit.shapes, isolated_memory=True)
     isolated.load_state_dict(dit.state_dict())
     found = isolated(LATENTS, SIGMA, TIMES, prompt(), given)
     assert (found - dit(LATENTS, SIGMA, TIMES, prompt(), given)).abs().max() > 1e-4
@@ -190,7 +233,7 @@ def test_an_isolated_memory_is_full_attention_with_a_mask(dit: VideoDiT, monkeyp
 
 @pytest.mark.parametrize("reading", [False, True])
 def test_kept_keys_and_values_give_the_same_at_every_step(dit: VideoDiT, reading: bool) -> None:
-    isolated = VideoDiT(SHAPES, isolated_memory=True)
+    isolated = VideoDiT(dit.shapes, isolated_memory=True)
     isolated.load_state_dict(dit.state_dict())
     if reading:
         isolated.add_memory_attention()

@@ -210,6 +210,18 @@ def test_low_pixels_are_means_of_what_blocks_cover() -> None:
     torch.testing.assert_close(low[0, 1, 2, 15, 14], video[0, 1, 2, 45:48, 56:60].mean())
 
 
+@torch.no_grad()
+def test_the_high_branch_starts_level() -> None:
+    """No convolution loses the spread, but for what the borders (zeros) take; PyTorch's own start leaves 0.01 of it."""
+    torch.manual_seed(0)
+    branch, spreads = HighBranch(shapes("nano"), Rate.parse("4x4x2")), []
+    for convolution in branch.convolutions:
+        convolution.register_forward_hook(lambda _module, _inputs, output: spreads.append(float(output.std())))
+    branch(torch.randn(2, 16, 8, 24, 40))
+    assert len(spreads) == 5
+    assert all(0.3 < spread < 1.5 for spread in spreads), spreads
+
+
 def test_what_leaves_no_token_or_does_not_fit_is_said(first_layer: nn.Conv3d) -> None:
     with pytest.raises(UsageError, match="leaves no token"):
         low_video(torch.zeros(1, 3, 5, 48, 80), 0, SHAPES, Rate(4, 4, 2))

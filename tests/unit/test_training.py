@@ -157,6 +157,19 @@ def test_the_whole_chain_trains_and_its_checkpoints_know_their_parents(place: Wo
     assert any(not torch.equal(before[name], free[name]) for name in encoder)
 
 
+def test_the_decoder_goes_on_alone_and_latents_stay(place: Workplace, tmp_path: Path) -> None:
+    other = replace(place, weights=tmp_path, work=tmp_path / "work")
+    train_vae(other, SMALL)
+    path = tmp_path / "vae.safetensors"
+    before, about = load(path)
+    train_vae(other, SMALL, decoder_only=True)
+    after, about_after = load(path)
+    assert about_after.args == about.args
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(name.startswith("decoder.") for name in changed)
+    assert not {name for name in changed if name.startswith(("encoder.", "to_posterior.", "blocks.encode."))}
+
+
 def test_weights_of_another_training_are_refused(place: Workplace, tmp_path: Path) -> None:
     for name in ("vae", "dit"):
         (tmp_path / f"{name}.safetensors").write_bytes((place.weights / f"{name}.safetensors").read_bytes())
