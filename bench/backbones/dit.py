@@ -86,7 +86,7 @@ class SelfAttention(nn.Module):
         query = rotate(self.norm_query(self.query(x)).unflatten(-1, (self.heads, -1)), positions)
         read = attend(query, seen.key, seen.value)
         if self.rotate_values:
-            read = rotate(read.unflatten(-1, (self.heads, -1)), positions.back).flatten(-2)
+            read = rotate(read.reshape(query.shape), positions.back).flatten(-2)
         y: Tensor = self.out(read)
         return y
 

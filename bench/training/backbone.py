@@ -33,7 +33,7 @@ def start_near(dit: VideoDiT) -> None:
         assert isinstance(block, Block)
         for layer in (block.attention.query, block.attention.key):
             nn.init.zeros_(layer.bias)
-            layer.bias.unflatten(0, (block.attention.heads, 2, -1))[:, 0] = NEAR  # the first of each rotated pair
+            layer.bias.view(block.attention.heads, 2, -1)[:, 0] = NEAR  # the first of each rotated pair
 
 
 class BackboneLearner(nn.Module):
