@@ -23,6 +23,12 @@ DryRun = Annotated[bool, Parameter(help="Plan and estimate, measure nothing.", n
 RunName = Annotated[str, Parameter(help="Key, first digits of the key, name, or latest.")]
 
 
+_SUITES_WITH_VERBS = {
+    "cost": "keepframe cost --help",
+    **dict.fromkeys(("vbench", "vbench2", "viclip", "dynamics", "consistency"), "keepframe score --help"),
+}
+
+
 def quickstart(
     *,
     store: StorePath = Path("results"),
@@ -86,6 +92,8 @@ def run(
 
         keepframe run spec.toml --set footage.limit=3 --dry-run
     """
+    if (verb := _SUITES_WITH_VERBS.get(str(spec))) and not spec.exists():
+        raise UsageError(f"`run` measures what a spec says; the suite {str(spec)!r} has a verb of its own.", verb)
     return _measure(load(spec, tuple(overrides or ())), store, workers, retry=retry, dry_run=dry_run, json=json)
 
 

@@ -131,6 +131,13 @@ def test_what_is_wrong_is_said_with_the_way_out(
     assert "Traceback" not in done.stderr
 
 
+def test_run_names_the_verb_of_a_suite_that_has_its_own(tmp_path: Path) -> None:
+    for suite, verb in (("cost", "keepframe cost"), ("vbench", "keepframe score")):
+        done = keepframe("run", suite, cwd=tmp_path)
+        assert done.returncode == 2
+        assert verb in done.stderr
+
+
 def test_init_prints_a_spec_that_runs(tmp_path: Path) -> None:
     (tmp_path / "spec.toml").write_text(keepframe("init").stdout)
     tiny = [
