@@ -68,8 +68,9 @@ def test_from_the_table_to_the_frames(board: str, page: "playwright.Page") -> No
     for name in ("history 4x4x4", TRACKER):  # the table is a canvas; its cells are there for those who cannot see it
         page.locator("td", has_text=name).first.wait_for(state="attached")
     _third_column_is(page, "PSNR (dB)")
-    page.locator("[data-testid=stVegaLiteChart]").nth(1).wait_for(state="attached")
-    assert page.locator("[data-testid=stVegaLiteChart]").count() == 2
+    charts = page.locator("[data-testid=stVegaLiteChart]")  # against bytes, over the history, and against two costs
+    charts.nth(3).wait_for(state="attached")
+    assert charts.count() == 4
     assert page.locator("[data-testid=stException]").count() == 0
     assert set(_asked(page)) == {"run"}
 
