@@ -72,7 +72,7 @@ class System(_Frozen):
     """A memory and what reads it. `curve` names the family that a rate-quality curve joins.
 
     `role` is its part in the comparison: under test; a baseline, there to be beaten (`baseline = true` says the same);
-    or a ceiling, which bounds what others can reach and so has no rank among them. `latents` is one unless told.
+    or a ceiling, which bounds what is read through it and has no rank. `latents` is one unless told.
     """
 
     name: str

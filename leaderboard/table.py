@@ -78,7 +78,7 @@ def columns(comparison: Comparison, metric: MetricInfo, table: Sequence[dict[str
         "Rank": st.column_config.TextColumn(
             width=76,
             help="The ranks that paired tests of all pairs leave open (Holm). Overlapping ranks are ties. "
-            "A ceiling bounds what others can reach and has none.",
+            "A ceiling bounds what is read through it (codecs are not), and has none.",
         ),
         "Videos": st.column_config.NumberColumn(width=70, help="The videos behind the mean and its interval."),
         "Cases": st.column_config.TextColumn(width=90, help="Cases with a score, of those planned."),

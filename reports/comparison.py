@@ -47,7 +47,7 @@ class Costs:
 @dataclass(frozen=True)
 class SystemRow:
     """A system; `tested` unless the spec calls it a baseline, which is there to be beaten, or a `ceiling`, which bounds
-    what others can reach and has no rank among them.
+    what is read through it and has no rank.
 
     Of its `answers` (frames asked and scored), `exact` hit a frame that the memory keeps as it was.
     """

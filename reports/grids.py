@@ -15,7 +15,7 @@ from reports.comparison import Cell, Comparison, Difference, MetricInfo, SystemR
 
 MISSING = "–"
 CEILING = "ceiling"
-CEILING_NOTE = "ceiling: it bounds what others can reach, and is not ranked among them."
+CEILING_NOTE = "ceiling: it bounds what is read through it (codecs are not), and is not ranked."
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neutral": ""}
 
 

@@ -1,4 +1,4 @@
-"""A ceiling bounds what others can reach: it is shown as such everywhere, and is a contender nowhere."""
+"""A ceiling bounds what is read through it: it is shown as such everywhere, and is a contender nowhere."""
 
 from dataclasses import replace
 from pathlib import Path
