@@ -131,9 +131,10 @@ def _measure(
 
 
 def _dry_run(spec: RunSpec, root: Path, *, retry: bool, json: bool) -> int:
+    store = Store(root)  # before anything is kept in the folder: what is no store, and not empty, is refused
     with progress() as report:
         plan = prepare(spec, root, report)
-    guess = estimate(plan, Store(root), retry=retry)
+    guess = estimate(plan, store, retry=retry)
     out.print(guess.text(), markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line({"run": plan.key, **guess.document()})

@@ -138,6 +138,13 @@ def test_run_names_the_verb_of_a_suite_that_has_its_own(tmp_path: Path) -> None:
         assert verb in done.stderr
 
 
+def test_a_dry_run_is_the_first_thing_in_a_new_folder(spec_text: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.toml").write_text(spec_text, encoding="utf-8")
+    for _ in range(2):
+        done = keepframe("run", "spec.toml", "--dry-run", "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
 def test_init_prints_a_spec_that_runs(tmp_path: Path) -> None:
     (tmp_path / "spec.toml").write_text(keepframe("init").stdout)
     tiny = [
