@@ -27,7 +27,7 @@ def start_near(dit: VideoDiT) -> None:
     """Begin with attention that looks at what is near, whatever it is.
 
     All queries and keys share one vector, which rotary positions turn away from itself with distance. Where to look
-    for a moment need not be found by chance then: without it, reading a memory began after some hundred steps.
+    for a moment need not be found by chance then.
     """
     for block in dit.blocks:
         assert isinstance(block, Block)
