@@ -16,6 +16,7 @@ from suites.cost.profile import MOST_WARMING
 
 if TYPE_CHECKING:
     from reports.cost import Figures
+    from runners.meter_resume import Earlier
     from suites.cost.profile import Profile
 
 
@@ -43,10 +44,11 @@ class What:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured."""
+    """How much is measured."""
 
     sections: Annotated[int, Parameter(help="Warm sections to measure.")] = 12
     most_warming: Annotated[int, Parameter(help="Sections after which a warm-up ends, settled or not.")] = MOST_WARMING
+    again: Annotated[bool, Parameter(help="Also measure what was measured before.", negative="")] = False
 
 
 @Parameter(name="*")
@@ -83,7 +85,8 @@ def cost(
     Every configuration runs in a fresh process, once for time and once for memory. The weights are random unless
     --trained is given, since cost does not depend on their values: so the paper's sizes can be profiled, with part of
     their layers where the whole does not fit. With a baseline (--against-…) the two are run interleaved, A-B-B-A, and
-    the exit code is 0 (no slower), 3 (slower) or 4 (inconclusive).
+    the exit code is 0 (no slower), 3 (slower) or 4 (inconclusive). Running it again finishes what is missing: what was
+    measured in the same environment is not measured again, unless --again asks for it.
 
     Examples:
 
@@ -95,13 +98,16 @@ def cost(
 
         keepframe cost --size nano --against-code ../main
     """
-    from runners.meter_ballast import check
+    from runners import devices, meter_ballast
 
     what, effort, against = what or What(), effort or Effort(), against or Against()
     if effort.sections < 1:
         raise UsageError(f"{effort.sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
     if budget_gb:
-        check(what.device)  # before anything is measured
+        meter_ballast.check(what.device, budget_gb)
+        if against.asked:
+            raise UsageError("A comparison is of times, and has no budgets.", "Leave out --budget-gb, or --against-….")
+    devices.check(what.device)  # before anything heavy is imported or started
     profiles = _profiles(what)
     if against.asked:
         return _compare(profiles, against, effort, store, json=json)
@@ -111,7 +117,7 @@ def cost(
 def _profiles(what: What) -> "list[Profile]":
     from suites.cost.profile import profile
 
-    return [
+    asked = [
         profile(
             what.size,
             layers=what.layers,
@@ -127,6 +133,7 @@ def _profiles(what: What) -> "list[Profile]":
         for rate in what.rate or ["4x4x2"]
         for history_s in what.history_s or [20.0]
     ]
+    return list(dict.fromkeys(asked))
 
 
 def _measure(
@@ -136,25 +143,24 @@ def _measure(
     from reports import cost_text
     from reports.cost import figures, growth
     from reports.cost_page import write_page
-    from runners.meter_process import Request, measure
-    from runners.meter_store import save
+    from runners.meter_process import Request
+    from runners.meter_resume import Earlier
 
     opened = Store(root)
+    earlier = Earlier(opened, effort.again)
     measured: list[Figures] = []
     steps, done = len(profiles) * (2 + len(budgets)), count()
     with progress() as report:
+
+        def step(what: str) -> None:
+            report("measure", next(done), steps, what)
+
         for one in profiles:
-            passes = {}
-            for kind in ("time", "memory"):
-                report("measure", next(done), steps, f"{one.name}: {kind}")
-                sections = effort.sections if kind == "time" else 1
-                passes[kind] = measure(Request(one, kind, sections, most_warming=effort.most_warming))
-            measured.append(figures(save(opened, one, passes)))
+            timed = Request(one, "time", effort.sections, most_warming=effort.most_warming)
+            measured.append(figures(earlier.complete([timed, Request(one, "memory", 1)], step)))
             for budget in budgets:
-                report("measure", next(done), steps, f"{one.name}: in {budget / 1e9:g} GB")
-                held = measure(Request(one, "memory", 1, budget_bytes=budget))
-                measured.append(figures(save(opened, one, {"memory": held})))
-        report("measure", steps, steps, "")
+                measured.append(figures(earlier.complete([Request(one, "memory", 1, budget_bytes=budget)], step)))
+        step("")
     grown = growth([one for one in measured if one.cost.time is not None])
     grids = [cost_text.overview(measured), *(cost_text.stages(one) for one in measured)]
     for grid in [*grids, *([cost_text.curves(grown)] if grown else [])]:
@@ -164,11 +170,23 @@ def _measure(
             cost_text.show(grid, out)
     for note in dict.fromkeys(note for one in measured for note in one.notes):
         out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    _say_reused(earlier)
     page = write_page(measured, grown, opened.root / "costs" / f"{measured[0].cost.key}.html")
     out.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
     if json:
-        last_line({**cost_text.document(measured, grown), "report": str(page)})
+        last_line({**cost_text.document(measured, grown), "reused": earlier.reused, "report": str(page)})
     return 0
+
+
+def _say_reused(earlier: "Earlier") -> None:
+    """What was not measured now, and what was although it had been."""
+    lines = []
+    if earlier.reused:
+        lines.append(f"Measured before and reused: {'; '.join(earlier.reused)}. --again measures anew.")
+    if earlier.anew:
+        lines.append(f"Measured anew: {'; '.join(earlier.anew)}.")
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: Path, *, json: bool) -> int:
@@ -176,9 +194,8 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
 
     from bench.store import Store
     from reports import cost_text
-    from runners.meter_pairs import interleaved
     from runners.meter_process import Request
-    from runners.meter_store import save
+    from runners.meter_resume import Earlier
     from suites.cost.summary import compared
 
     if len(profiles) != 1:
@@ -197,13 +214,12 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
         )
     request = Request(candidate, "time", effort.sections, most_warming=effort.most_warming)
     requests = replace(request, profile=baseline, code=against.against_code), request
-    opened = Store(root)
+    earlier = Earlier(Store(root), effort.again)
     with progress() as report:
-        pairs = interleaved(*requests, against.rounds, partial(report, "measure"))
-    for arm, document in pairs.documents:
-        save(opened, baseline if arm == "A" else candidate, {"time": document})
+        pairs = earlier.compared(requests, against.rounds, partial(report, "measure"))
     found = {stage: compared(logs, against.minimum) for stage, logs in pairs.log_ratios.items()}
     cost_text.show(cost_text.ratios(found), out)
+    _say_reused(earlier)
     verdict = found["section"].verdict
     out.print(f"{candidate.name} against {baseline.name}: {verdict} (whole sections)", markup=False, soft_wrap=True)
     if json:
@@ -216,6 +232,7 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
                 "commits": sorted({str(d["environment"]["commit"]) for _, d in pairs.documents}),
                 "stages": {stage: one._asdict() for stage, one in found.items()},
                 "log_ratios": pairs.log_ratios,
+                "reused": earlier.reused,
             }
         )
     return {"slower": 3, "inconclusive": 4}.get(verdict, 0)

@@ -7,7 +7,7 @@ Used by `runners/meter_process.py`; as a program it is the process that holds.
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bench.errors import UnavailableError, UsageError
@@ -39,12 +39,14 @@ def holding(device: str, budget_bytes: int) -> Iterator[None]:
             process.wait(timeout=START_S)
 
 
-def check(device: str) -> None:
-    """Raises UsageError for a device that is no GPU."""
+def check(device: str, budgets_gb: Sequence[float] = ()) -> None:
+    """Raises UsageError for a device that is no GPU, and for a budget that is none."""
     if not device.startswith("cuda"):
         raise UsageError(
             f"A budget of GPU memory cannot be simulated on {device}.", "Leave out --budget-gb, or name --device cuda."
         )
+    if not all(gb > 0 for gb in budgets_gb):
+        raise UsageError(f"A card of {min(budgets_gb):g} GB is none.", "Budgets are in GB, above 0.")
 
 
 def fill(device: str, budget_bytes: int) -> list[object]:

@@ -5,25 +5,35 @@
 It ends with 0 also where memory ran out: that is a result. Any other exception is a bug and shows its traceback.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.digest import digest_file, key
 from runners.meter import MemoryMeter, TimeMeter
 from runners.meter_memory import Card
 from suites.cost.profile import MOST_WARMING, Profile
 from suites.cost.scenario import play
 
+PR_SET_PDEATHSIG = 1  # from Linux's <sys/prctl.h>
 ENERGY_S = 2.0  # the card's counter is coarse: shorter windows say nothing
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
-    """The document of one pass: `time` or `memory`. Raises UnavailableError for a device that is not there."""
+    """The document of one pass: `time` or `memory`; of `environment`, that alone.
+
+    Raises UnavailableError for a device that is not there.
+    """
     profile = Profile(**request["profile"])
+    if request["pass"] == "environment":
+        return {"environment": environment(profile.device)}
     sections, most_warming = request["sections"], request.get("most_warming", MOST_WARMING)
     began_load = os.getloadavg()[0]
     document: dict[str, Any] = {"pass": request["pass"], "outcome": "done", "environment": environment(profile.device)}
@@ -82,12 +92,21 @@ def environment(device: str) -> dict[str, Any]:
         )
     here = whole()
     kept = {name: here[name] for name in ("keepframe", "commit", "python", "platform", "processor", "cores")}
+    kept["code"] = code()
     kept |= {"memory_bytes": here["memory_bytes"], "torch": torch.__version__, "threads": torch.get_num_threads()}
     if device.startswith("cuda"):
         facts = torch.cuda.get_device_properties(device)
         kept |= {"gpu": facts.name, "gpu_bytes": facts.total_memory, "cuda": torch.version.cuda}
         kept |= {"driver": Card(device).driver()}
     return kept
+
+
+def code() -> str:
+    """The code that is measured and that measures, as it lies on the disk: a commit says too much (it changes with a
+    document) and too little (a checkout may have been edited since, an installation has none)."""
+    root = Path(__file__).parent.parent
+    files = [*root.glob("bench/**/*.py"), *root.glob("suites/cost/*.py"), *root.glob("runners/meter*.py")]
+    return key("code", files={path.relative_to(root).as_posix(): digest_file(path) for path in files})
 
 
 def others(device: str) -> int | None:
@@ -114,12 +133,24 @@ def _first(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def end_with_parent() -> None:
+    """When the command is killed, this process ends too, and clears up, where the system can see to that (Linux): else
+    it would go on for an hour, in the way of whatever is measured next."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def main() -> None:
     """Read the request, measure, print one line."""
     from bench.errors import KeepframeError
 
+    end_with_parent()
+    request = json.load(sys.stdin)
+    if request.get("parent", os.getppid()) != os.getppid():
+        return  # it died while this process was starting
     try:
-        document = measure(json.load(sys.stdin))
+        document = measure(request)
     except KeepframeError as error:
         document = {"outcome": "refused", "what": error.what, "mend": error.mend}
     print(json.dumps(document), flush=True)

@@ -5,7 +5,7 @@ unit: calls inside one rise and fall together. A version is a profile, or other 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -14,6 +14,8 @@ from bench.errors import NotComparableError
 from runners.meter_process import Request, measure
 
 Report = Callable[[int, int, str], None]
+Round = Sequence[tuple[str, dict[str, Any]]]
+"""The four documents of a round with their arms, as they came."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,17 @@ def interleaved(
     rounds: int,
     report: Report,
     run: Callable[[Request], dict[str, Any]] = measure,
+    before: Sequence[Round] = (),
+    keep: Callable[[Round], None] = lambda _: None,
 ) -> Pairs:
-    """Measure both in `rounds` of A-B-B-A.
+    """Measure both until there are `rounds` of A-B-B-A, those that were measured `before` included; each new one is
+    given to `keep` when it is whole. Half a round is worth nothing: the places of its arms are what cancels a drift.
 
     Raises NotComparableError where a process did not come to its end, or they ran in different environments.
     """
-    ratios: dict[str, list[float]] = {}
-    kept: list[tuple[str, dict[str, Any]]] = []
-    for done in range(rounds):
-        times: dict[str, list[dict[str, float]]] = {"A": [], "B": []}
+    whole = [list(one) for one in before]
+    for done in range(len(whole), rounds):
+        found: list[tuple[str, dict[str, Any]]] = []
         for place, arm in enumerate("ABBA"):
             report(4 * done + place, 4 * rounds, f"round {done + 1}, {arm}")
             document = run(baseline if arm == "A" else candidate)
@@ -49,15 +53,24 @@ def interleaved(
                     f"{document.get('message', '')}.",
                     "Compare what fits: fewer layers, a shorter history.",
                 )
-            kept.append((arm, document))
-            _same_machine(kept[0][1], document)
-            times[arm].append(_warm(document))
-        for stage in times["A"][0]:
-            if all(stage in one for one in (*times["A"], *times["B"])):
-                logs = [math.log(b[stage] / a[stage]) for a, b in zip(times["A"], times["B"], strict=True)]
-                ratios.setdefault(stage, []).append(sum(logs) / len(logs))
+            found.append((arm, document))
+            _same_machine((whole[0] if whole else found)[0][1], document)
+        keep(found)
+        whole.append(found)
+    ratios: dict[str, list[float]] = {}
+    for one in whole:
+        for stage, ratio in _log_ratios(one).items():
+            ratios.setdefault(stage, []).append(ratio)
     report(4 * rounds, 4 * rounds, "")
-    return Pairs(ratios, tuple(kept))
+    return Pairs(ratios, tuple(pair for one in whole for pair in one))
+
+
+def _log_ratios(one: Round) -> dict[str, float]:
+    """Candidate over baseline in one round, of the stages that all four processes had."""
+    times = {arm: [_warm(document) for which, document in one if which == arm] for arm in "AB"}
+    shared = [stage for stage in times["A"][0] if all(stage in t for t in (*times["A"], *times["B"]))]
+    logs = {s: [math.log(b[s] / a[s]) for a, b in zip(times["A"], times["B"], strict=True)] for s in shared}
+    return {stage: sum(values) / len(values) for stage, values in logs.items()}
 
 
 def _warm(document: dict[str, Any]) -> dict[str, float]:

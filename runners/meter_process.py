@@ -19,6 +19,7 @@ from runners.meter_ballast import holding
 from suites.cost.profile import MOST_WARMING, Profile
 
 MOST_S = 3600.0
+START_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,24 @@ class Request:
     timeout_s: float = MOST_S
     most_warming: int = MOST_WARMING
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How much is measured, as it is kept beside the figures: what was asked for otherwise is another measurement.
+        A memory pass warms nothing up: repeating a stage changes its time, not what it holds."""
+        warming = 0 if self.kind == "memory" else self.most_warming
+        return {"sections": self.sections, "most_warming": warming, "budget_bytes": self.budget_bytes}
+
 
 def measure(request: Request) -> dict[str, Any]:
     """The child's document; its `outcome` is `done`, `out of memory` or `timeout`.
 
     Raises UnavailableError for a device that is not there, and KeepframeError for a process that crashed.
     """
-    asked: dict[str, Any] = {"profile": request.profile.as_dict(), "pass": request.kind, "sections": request.sections}
-    # repeating a stage changes its time, not what it holds
-    asked["most_warming"] = 0 if request.kind == "memory" else request.most_warming
     held = holding(request.profile.device, request.budget_bytes) if request.budget_bytes is not None else nullcontext()
     with held:
-        document = _run(asked, request)
+        document = {"asked": request.asked, **_run(request)}
+    if "environment" not in document:  # it was ended before it could say
+        document["environment"] = environment(request)
     if request.budget_bytes is not None:
         document |= {"budget_bytes": request.budget_bytes, "simulated": True}
         for peaks in _all_peaks(document):
@@ -58,17 +65,40 @@ def _all_peaks(document: dict[str, Any]) -> list[dict[str, int]]:
     return [memory["peak"], *memory["stages"].values()]
 
 
-def _run(asked: dict[str, Any], request: Request) -> dict[str, Any]:
+def environment(request: Request) -> dict[str, Any]:
+    """What such a measurement's process would say of its environment; empty where it cannot.
+
+    Raises UnavailableError for a device that is not there.
+    """
     try:
-        ended = subprocess.run(
-            # -P: a folder called `runners` where the user happens to stand is none of ours
-            [sys.executable, "-P", "-m", "runners.meter_child"],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=request.timeout_s,
-            env=_surroundings(request.code),
-        )
+        ended = _child({"pass": "environment", "profile": request.profile.as_dict()}, request.code, START_S)
+        document: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    except (subprocess.TimeoutExpired, ValueError, IndexError):
+        return {}
+    if document.get("outcome") == "refused":
+        raise UnavailableError(document["what"], document["mend"])
+    found: dict[str, Any] = document.get("environment") or {}
+    return found
+
+
+def _child(asked: dict[str, Any], code: Path | None, timeout_s: float) -> Any:
+    return subprocess.run(
+        # -P: a folder called `runners` where the user happens to stand is none of ours
+        [sys.executable, "-P", "-m", "runners.meter_child"],
+        input=json.dumps({**asked, "parent": os.getpid()}),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=_surroundings(code),
+    )
+
+
+def _run(request: Request) -> dict[str, Any]:
+    how = request.asked
+    asked = {"profile": request.profile.as_dict(), "pass": request.kind}
+    asked |= {"sections": how["sections"], "most_warming": how["most_warming"]}
+    try:
+        ended = _child(asked, request.code, request.timeout_s)
     except subprocess.TimeoutExpired:
         return {"pass": request.kind, "outcome": "timeout", "message": f"not done after {request.timeout_s:g} s"}
     if ended.returncode == -signal.SIGKILL:

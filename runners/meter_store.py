@@ -1,7 +1,7 @@
-"""Costs in a store: raw samples as rows of `timings`, the rest as one document a session.
+"""Costs in a store: raw samples as rows of `timings`, the rest as one document a measurement.
 
     <root>/timings/*.parquet               subject_key = the cost's key, stage = phase/section/stage
-    <root>/costs/<key>/<session>.json      profile, environment, memory, outcome, formulas
+    <root>/costs/<key>/<session>.json      profile, environment, the two passes: what was asked, what came of it
 
 The key is made of the profile and of the environment, so figures of two machines, drivers or commits never meet.
 """
@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import StoreError
@@ -23,7 +23,8 @@ _count = itertools.count()
 
 @dataclass(frozen=True)
 class Cost:
-    """One session's measurement. `time` and `memory` are the documents of the two passes, without samples."""
+    """One measurement. `time` and `memory` are the documents of the two passes, without samples; `comparison` says
+    where it stood in one: `of` which, `round`, `place` (0 to 3), `arm` (A or B)."""
 
     key: str
     session: str
@@ -32,6 +33,8 @@ class Cost:
     time: dict[str, Any] | None
     memory: dict[str, Any] | None
     samples: tuple[Sample, ...]
+    saved_at: float = 0.0  # seconds since 1970
+    comparison: dict[str, Any] | None = None
 
     @property
     def outcome(self) -> str:
@@ -40,23 +43,50 @@ class Cost:
         return next((outcome for outcome in passes if outcome != "done"), "done")
 
 
-def save(store: Store, profile: Profile, passes: dict[str, dict[str, Any]]) -> Cost:
-    """Keep what the passes (`time`, `memory`) found. The document goes last: it vouches for the rows."""
-    environment: dict[str, Any] = next((one["environment"] for one in passes.values() if "environment" in one), {})
-    address = profile.key(environment)
-    session = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{next(_count)}"
+def save(
+    store: Store,
+    profile: Profile,
+    passes: dict[str, dict[str, Any]],
+    *,
+    beside: Cost | None = None,
+    comparison: dict[str, Any] | None = None,
+) -> Cost:
+    """Keep what the passes (`time`, `memory`) found; `beside` is the same measurement with those it had before.
+
+    The document goes last: it vouches for the rows.
+    """
+    if beside is None:
+        environment: dict[str, Any] = next((one["environment"] for one in passes.values() if "environment" in one), {})
+        session = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{next(_count)}"
+        beside = Cost(profile.key(environment), session, profile, environment, None, None, ())
     timed = passes.get("time")
     samples = tuple(Sample(**one) for one in timed.get("samples", ())) if timed else ()
     rows = [
-        {"subject_key": address, "stage": s.label, "wall_ms": s.wall_ms, "cpu_ms": s.cpu_ms, "session": session}
+        {
+            "subject_key": beside.key,
+            "stage": s.label,
+            "wall_ms": s.wall_ms,
+            "cpu_ms": s.cpu_ms,
+            "session": beside.session,
+        }
         for s in samples
     ]
     store.add("timings", rows)
     documents = {
         name: {k: v for k, v in one.items() if k not in ("samples", "environment")} for name, one in passes.items()
     }
-    path = store.root / "costs" / address / f"{session}.json"
-    whole = {"profile": profile.as_dict(), "environment": environment, "saved_at": time.time(), **documents}
+    found = replace(
+        beside,
+        time=documents.get("time", beside.time),
+        memory=documents.get("memory", beside.memory),
+        samples=(*beside.samples, *samples),
+        saved_at=time.time(),
+        comparison=comparison,
+    )
+    whole = {"profile": profile.as_dict(), "environment": found.environment, "saved_at": found.saved_at}
+    parts = {"time": found.time, "memory": found.memory, "comparison": comparison}
+    whole |= {name: part for name, part in parts.items() if part is not None}
+    path = store.root / "costs" / found.key / f"{found.session}.json"
     aside = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +94,7 @@ def save(store: Store, profile: Profile, passes: dict[str, dict[str, Any]]) -> C
         aside.replace(path)
     except OSError as error:
         raise StoreError(f"Cannot write {path}: {error.strerror}.", "Mend the permissions, or make room.") from error
-    return Cost(address, session, profile, environment, documents.get("time"), documents.get("memory"), samples)
+    return found
 
 
 def load(store: Store) -> list[Cost]:
@@ -91,6 +121,8 @@ def load(store: Store) -> list[Cost]:
             whole.get("time"),
             whole.get("memory"),
             tuple(rows.get(path.stem, ())),
+            saved_at,
+            whole.get("comparison"),
         )
-        for _, path, profile, whole in sorted(found, key=lambda one: (one[0], one[1].name))
+        for saved_at, path, profile, whole in sorted(found, key=lambda one: (one[0], one[1].name))
     ]

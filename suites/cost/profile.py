@@ -122,8 +122,12 @@ class Profile:
         return asdict(self)
 
     def key(self, environment: dict[str, Any]) -> str:
-        """The address of this cost on this machine: here, unlike for scores, the environment is part of it."""
-        return key("cost", profile=self.as_dict(), environment=environment)
+        """The address of this cost on this machine: here, unlike for scores, the environment is part of it.
+
+        The commit is not: `code` in the environment says more exactly which code it was.
+        """
+        here = {name: value for name, value in environment.items() if name != "commit"}
+        return key("cost", profile=self.as_dict(), environment=here)
 
 
 def profile(

@@ -42,3 +42,7 @@ def test_costs_are_measured_stored_and_told(tmp_path: Path, capsys: pytest.Captu
     assert kept.key == told["key"] and figures(kept).frames_per_s == told["frames_per_s"]
     assert {one.phase for one in kept.samples} == {"cold", "warming", "warm"}
     assert kept.key != kept.profile.key({**kept.environment, "processor": "another"})
+
+    assert cost(what=TINY, effort=Effort(sections=2, most_warming=1), store=root, json=True) == 0  # nothing to do
+    again = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert again["costs"] == document["costs"] and len(again["reused"]) == 1

