@@ -1,9 +1,16 @@
-"""Whether a device is there, asked of the driver itself: PyTorch takes seconds to import before it says the same."""
+"""Devices: whether one is there, and having workers compute on it.
+
+The driver itself is asked: PyTorch takes seconds to import before it says the same.
+"""
 
 import ctypes
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from bench.checkpoints.folder import DEVICE_VARIABLE
 from bench.errors import UnavailableError, UsageError
 
 DRIVER = "libcuda.so.1"
@@ -31,6 +38,33 @@ def there(device: str) -> bool:
     except UnavailableError:
         return False
     return True
+
+
+def described(device: str) -> str:
+    """`cpu`, or `cuda (NVIDIA H200)` where the driver says what it is: scores differ between kinds of GPU, too."""
+    number = device.partition(":")[2] or "0"
+    if not device.startswith("cuda") or not number.isdecimal() or int(number) >= _count()[0]:
+        return device
+    driver, handle, name = ctypes.CDLL(DRIVER), ctypes.c_int(0), ctypes.create_string_buffer(128)
+    code = driver.cuDeviceGet(ctypes.byref(handle), int(number)) or driver.cuDeviceGetName(name, 128, handle)
+    return device if code else f"{device} ({name.value.decode(errors='replace')})"
+
+
+@contextmanager
+def computing_on(device: str) -> Iterator[None]:
+    """Workers that are started inside compute there. On the CPU they see no GPU at all, since learned metrics and
+    plug-ins take one where they see it."""
+    wanted = {DEVICE_VARIABLE: device, **({"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {})}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _missing(number: int) -> tuple[str, str] | None:

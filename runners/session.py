@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.checkpoints.folder import default_device
 from bench.errors import KeepframeError
 from bench.provenance import environment
 from bench.spec import RunSpec
 from bench.store import TABLES, Store
 from bench.video.footage import Footage, load
-from runners import local
+from runners import devices, local
 from runners.plan import Plan, Task, build, missing
 from runners.work import Rows, work
 
@@ -37,14 +38,22 @@ def prepare(spec: RunSpec, root: Path, report: Report) -> Plan:
     return build(spec, _footage(spec, root, report))
 
 
-def execute(spec: RunSpec, root: Path, *, workers: int, retry: bool = False, report: Report) -> Outcome:
+def execute(
+    spec: RunSpec,
+    root: Path,
+    *,
+    workers: int,
+    retry: bool = False,
+    report: Report,
+    entry: Callable[[Task, Store, str], None] = work,
+) -> Outcome:
     """Do what is missing of a run. Running it again is the resume; `retry` also tries again what failed.
 
     Raises KeepframeError for what stops a run (a wrong spec, an empty folder, a full disk). What was stored
     before that stays, also after KeyboardInterrupt.
     """
     store = Store(root)
-    return carry_out(prepare(spec, root, report), store, workers=workers, retry=retry, report=report)
+    return carry_out(prepare(spec, root, report), store, workers=workers, retry=retry, report=report, entry=entry)
 
 
 def carry_out(
@@ -113,7 +122,7 @@ def _write_down(plan: Plan, store: Store, session: str, workers: int) -> None:
         "started_at": time.time(),
         "command": shlex.join(["keepframe", *sys.argv[1:]]),
         "workers": workers,
-        "environment": environment(),
+        "environment": environment() | {"device": devices.described(default_device())},
     }
     run = {
         "name": plan.spec.name,

@@ -24,6 +24,7 @@ from runners.plan import Ask, Plugin, Task
 from suites.metrics import evaluate
 from suites.retrieval.scenery import Scenery
 
+FRAMES_AT_ONCE = 32  # that a memory is given; what it keeps must not depend on it
 FLUSH_S = 2.0  # rows that are older are written out, so that a kill costs little
 
 # a row that says "this is done" is written after the rows it vouches for: a kill may fall between any two
@@ -81,12 +82,12 @@ class Clock:
             self.cpu_ms += (time.process_time() - cpu) * 1e3
 
 
-def work(task: Task, store: Store, session: str) -> None:
+def work(task: Task, store: Store, session: str, *, frames_at_once: int = FRAMES_AT_ONCE) -> None:
     """Do everything that a task has left to do, and store it. Raises only what must stop the run (StoreError)."""
     rows = Rows(store, session)
     try:
         artifacts = {ask.memory_key: ask.memory_artifact for ask in task.asks if ask.memory_artifact is not None}
-        references = _memorise(task, rows, artifacts)
+        references = _memorise(task, rows, artifacts, frames_at_once)
         if references is None:
             return
         for ask in task.asks:
@@ -125,7 +126,7 @@ def make(plugin: Plugin) -> MemoryEncoder:
     return encoder
 
 
-def _memorise(task: Task, rows: Rows, artifacts: dict[str, str]) -> Frames | None:
+def _memorise(task: Task, rows: Rows, artifacts: dict[str, str], frames_at_once: int) -> Frames | None:
     """Write the memories that are missing, note their `artifacts`, and return the true frames of the asked moments.
 
     None if the history cannot be read: then every system has a failed row.
@@ -144,7 +145,7 @@ def _memorise(task: Task, rows: Rows, artifacts: dict[str, str]) -> Frames | Non
         except Exception as error:
             failed[memory_key] = error
     try:
-        references, scenery = _read(task, writing, failed)
+        references, scenery = _read(task, writing, failed, frames_at_once)
     except Exception as error:  # encoders' own errors were caught inside: this is the video's
         for ask in task.asks:
             rows.failure(ask.prediction_key, "decode", error)
@@ -176,7 +177,9 @@ def _memorise(task: Task, rows: Rows, artifacts: dict[str, str]) -> Frames | Non
     return references
 
 
-def _read(task: Task, writing: dict[str, _Writing], failed: dict[str, BaseException]) -> tuple[Frames, Scenery]:
+def _read(
+    task: Task, writing: dict[str, _Writing], failed: dict[str, BaseException], frames_at_once: int
+) -> tuple[Frames, Scenery]:
     """One pass over the history, feeding every encoder. An encoder that raises is dropped and noted in `failed`."""
     assert isinstance(task.case.request, Recall)
     asked = [int(at_s * task.fps) for at_s in task.case.request.at_s]
@@ -186,7 +189,7 @@ def _read(task: Task, writing: dict[str, _Writing], failed: dict[str, BaseExcept
     indices = grid(task.case.clip, task.fps, task.case.history_s)
     stream = reader(task.decode["reader"]).stream
     begin = 0
-    for chunk in stream(task.case.clip, indices, size=size, fit=task.decode["fit"]):
+    for chunk in stream(task.case.clip, indices, size=size, fit=task.decode["fit"], chunk=frames_at_once):
         chunk.flags.writeable = False  # one encoder must not change what the next one sees
         scenery.write(chunk)
         for moment, frame in enumerate(asked):

@@ -47,7 +47,8 @@ def check(store: Store, baseline: Subject, candidate: Subject, policy: Policy) -
 def deciding(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What of an environment may change a score; the rest of it is in run.json."""
     packages = environment.get("packages") or {}
-    kept = {name: environment.get(name) for name in ("keepframe", "commit", "python", "platform", "processor")}
+    names = ("keepframe", "commit", "python", "platform", "processor", "device")
+    kept = {name: environment.get(name) for name in names}
     return {**kept, "packages": {name: packages[name] for name in PACKAGES if name in packages}}
 
 
@@ -55,6 +56,8 @@ def environment_warnings(baseline: Mapping[str, Any], candidate: Mapping[str, An
     """One line for what differs between the machines of the two; empty where nothing does."""
     one, other = deciding(baseline), deciding(candidate)
     pairs = [("processor", one["processor"], other["processor"]), ("Python", one["python"], other["python"])]
+    if one["device"] and other["device"]:  # it was not always written down
+        pairs.append(("device", one["device"], other["device"]))
     names = dict.fromkeys([*one["packages"], *other["packages"]])
     pairs += [(name, one["packages"].get(name), other["packages"].get(name)) for name in names]
     said = ", ".join(f"{name} {mine} and {theirs}" for name, mine, theirs in pairs if mine != theirs)

@@ -32,7 +32,7 @@ class Floor:
     means: dict[str, list[float]]  # of each run
     videos: int
     runs: int
-    repeats: list[dict[str, int]]  # seed and workers of each
+    repeats: list[dict[str, Any]]  # seed, workers, batch and device of each
     environment: dict[str, Any]
 
 
@@ -49,7 +49,7 @@ def repeatability(means: Sequence[float]) -> float:
     return float(stdtrit(len(means) - 1, 0.975) * math.sqrt(2.0) * spread)
 
 
-def floor(runs: Sequence[Results], system: str, repeats: Sequence[Mapping[str, int]]) -> Floor:
+def floor(runs: Sequence[Results], system: str, repeats: Sequence[Mapping[str, Any]]) -> Floor:
     """The noise floor of one system from runs of it, over the cases that all of them answered.
 
     Raises NotComparableError where they have none in common.

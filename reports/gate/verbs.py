@@ -4,7 +4,7 @@ import getpass
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -109,25 +109,48 @@ def check(
     return decided.exit_code
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Over:
+    """What the repeats of a calibration are spread over, beside seeds."""
+
+    workers: Workers = None
+    batch: Annotated[
+        list[int] | None, Parameter(help="Frames that a memory is given at once; default: 32 and 7.", negative="")
+    ] = None
+    device: Annotated[
+        list[str] | None, Parameter(help="cpu, cuda: repeats on each of them; default: as every run.", negative="")
+    ] = None
+
+
 def calibrate(
     spec: Path,
     *,
     repeats: Annotated[int, Parameter(name=["--repeats", "-n"], help="Runs of the same system.")] = 5,
+    over: Over | None = None,
     store: StorePath = Path("results"),
     overrides: Overrides = None,
-    workers: Workers = None,
     json: Json = False,
 ) -> int:
     """Measure how far two runs of the very same system differ: the noise floor, below which no margin is accepted.
 
-    The systems of the spec that are under test are run again from nothing, with other seeds and numbers of workers.
-    Run it on the machine that the checks run on.
+    The systems of the spec that are under test are run again from nothing, with other seeds, numbers of workers and
+    batches (frames that a memory is given at once), and on every --device that is named. Run it on the machine that the
+    checks run on, and on both devices where some checks run on one and some on the other.
 
-    Example: keepframe calibrate spec.toml
+    Examples:
+
+        keepframe calibrate spec.toml
+
+        keepframe calibrate spec.toml -n 8 --device cpu --device cuda
     """
     from bench.spec import load
     from reports.gate import noise
-    from runners.calibrate import repeat
+    from runners.calibrate import BATCHES, Vary, repeat, spread
+
+    over = over or Over()
+    most = over.workers or os.cpu_count() or 1
+    vary = Vary(most, tuple(over.batch or BATCHES), tuple(over.device or ()))  # a GPU that is not there is said now
 
     parsed = load(spec, tuple(overrides or ()))
     tested = tuple(system for system in parsed.systems if system.role == "tested")
@@ -135,10 +158,9 @@ def calibrate(
         raise UsageError(f"{spec} tests no system: all bound others.", "Calibrate the spec of what you check.")
     opened = Store(store)
     with progress() as report:
-        most = workers or os.cpu_count() or 1
         only = parsed.model_copy(update={"systems": tested})
-        done = repeat(only, opened.root, repeats, workers=most, report=report)
-    how = [{"seed": one.seed, "workers": one.workers} for one in done.runs]
+        done = repeat(only, opened.root, repeats, vary, report)
+    how = [asdict(one.how) for one in done.runs]
     table = Table("system", "metric", "noise floor", "means of the runs", title="noise floors", title_justify="left")
     floors = {}
     for system in tested:
@@ -149,6 +171,7 @@ def calibrate(
             table.add_row(system.name, name, f"{value:.3g}", ", ".join(f"{mean:.4g}" for mean in found.means[name]))
     done.clear()
     out.print(table)
+    out.print(f"Varied: {spread([one.how for one in done.runs])}.", markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line({"noise": floors, "repeats": how})
     return 0

@@ -7,6 +7,7 @@ times that matrix. So noise on its weights makes it worse by as much as one want
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,16 +16,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bench.errors import UsageError
+from bench.errors import UnavailableError, UsageError
 from bench.store import Store
 from bench.video.write import write_video
-from reports.gate.verbs import Outputs, Which, baseline, calibrate, check
-from runners import local
+from reports.gate.verbs import Outputs, Over, Which, baseline, calibrate, check
+from runners import devices, local
 from runners.local import Done
 from runners.plan import Task
 from runners.work import work
 
 PLUGIN = """
+import os
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,21 @@ class Painter:
 
     def from_bytes(self, data):
         return Painted(data, self.matrix)
+
+
+class Hasty(Painter):
+    '''What it sees depends on how much it is given at once.'''
+
+    def write(self, frames):
+        super().write(np.clip(frames.astype(int) + 4 * len(frames), 0, 255).astype(np.uint8))
+
+
+class Local(Painter):
+    '''What it sees depends on where it computes.'''
+
+    def write(self, frames):
+        on_gpu = os.environ["KEEPFRAME_DEVICE"] == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ
+        super().write(frames // 2 if on_gpu else frames)
 
 
 class Moody:
@@ -268,7 +285,7 @@ def test_calibration_measures_the_noise_floor_and_a_smaller_margin_is_refused(
 ) -> None:
     spec = project.folder / "moody.toml"
     spec.write_text(SPEC.replace('painter.py:Painter"', 'painter.py:Painter"\ngenerator = "./painter.py:Moody"'))
-    assert calibrate(spec, repeats=3, store=project.store, workers=1, json=True) == 0
+    assert calibrate(spec, repeats=3, over=Over(workers=1), store=project.store, json=True) == 0
     said = last_line(capsys)
     floor = said["noise"]["painter"]["psnr"]
     assert floor > 0.1  # dB
@@ -282,6 +299,35 @@ def test_calibration_measures_the_noise_floor_and_a_smaller_margin_is_refused(
     assert last_line(capsys)["metrics"][0]["margin"] == pytest.approx(max(floor, 0.25))
     with pytest.raises(UsageError, match="no noise floor"):
         calibrate(spec, repeats=2, store=project.store)
+
+
+def test_calibration_varies_batches_and_devices(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def floor(memory: str, repeats: int, over: Over) -> tuple[float, list[dict]]:
+        spec = project.folder / f"{memory}.toml"
+        spec.write_text(SPEC.replace("Painter", memory).replace('"videos"', '"videos"\nlimit = 3'))
+        assert calibrate(spec, repeats=repeats, over=over, store=project.store, json=True) == 0
+        said = last_line(capsys)
+        return said["noise"]["painter"]["psnr"], said["repeats"]
+
+    alone, repeats = floor("Hasty", 3, Over(workers=1))
+    assert [one["batch"] for one in repeats] == [32, 32, 7] and alone > 0.1  # dB
+    assert floor("Hasty", 3, Over(workers=1, batch=[7]))[0] == 0.0  # seeds and workers change nothing here
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(UnavailableError, match="no GPU for cuda"):
+        monkeypatch.setattr(devices, "_count", lambda: (0, "no driver"))
+        calibrate(project.spec, over=Over(device=["cpu", "cuda"]), store=project.store)
+    monkeypatch.setattr(devices, "check", lambda _: None)
+    apart, repeats = floor("Local", 4, Over(workers=1, device=["cpu", "cuda"]))
+    assert [one["device"] for one in repeats] == ["cpu", "cuda"] * 2 and apart > 0.1
+    assert floor("Local", 3, Over(workers=1, device=["cpu"]))[0] == 0.0
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    with pytest.raises(UsageError, match="Use 4 or more"):
+        calibrate(project.spec, repeats=3, over=Over(device=["cpu", "cuda"]), store=project.store)
+    with pytest.raises(UsageError, match="0 frames at once"):
+        calibrate(project.spec, over=Over(batch=[0]), store=project.store)
 
 
 def test_what_cannot_be_checked_is_said(project: Project) -> None:

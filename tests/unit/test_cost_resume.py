@@ -204,6 +204,30 @@ def test_what_a_gpu_lacks_is_said_at_once(
     assert not started and not devices.there(device)
     monkeypatch.setattr(devices, "version", lambda _: "2.14.1+rocm6.4")  # its driver is another
     assert devices.there(device) and devices.there("cpu")
+    assert devices.described("cpu") == "cpu"
+
+
+def test_a_gpu_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Driver:
+        cuInit = staticmethod(lambda _: 0)
+
+        def __init__(self, _: str) -> None: ...
+
+        def cuDeviceGetCount(self, count: Any) -> int:
+            count._obj.value = 2
+            return 0
+
+        def cuDeviceGet(self, handle: Any, number: int) -> int:
+            handle._obj.value = 40 + number
+            return 0
+
+        def cuDeviceGetName(self, name: Any, _: int, handle: Any) -> int:
+            name.value = f"Card {handle.value}".encode()
+            return 0
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", Driver)
+    assert [devices.described(one) for one in ("cuda", "cuda:1")] == ["cuda (Card 40)", "cuda:1 (Card 41)"]
+    assert devices.described("cuda:2") == "cuda:2"  # which is not there
 
 
 @pytest.mark.parametrize(

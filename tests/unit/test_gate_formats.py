@@ -99,3 +99,6 @@ def test_other_machines_are_said() -> None:
     (line,) = environment_warnings(one, other)
     assert "torch 2.9 and 2.10" in line and "rich" not in line
     assert environment_warnings(one, one) == ()
+    (line,) = environment_warnings({**one, "device": "cpu"}, {**one, "device": "cuda (H200)"})
+    assert "device cpu and cuda (H200)" in line
+    assert environment_warnings(one, {**one, "device": "cpu"}) == ()  # it was not always written down
