@@ -5,7 +5,7 @@ Everything is made anew from the raw samples. What was not measured, or not ofte
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any
 
@@ -16,6 +16,7 @@ from suites.cost.summary import Slope, drift, percentile, slope
 
 _SPANS = ("first frame", "section")
 _FLOPS = {"vae encode": "vae_encode", "compress": "compress", "prefill": "prefill", "denoise step": "denoise_step"}
+_NO_PEAK = "no MFU: a stage was faster than the best matrix product, which other processes must have slowed"
 _FLOPS |= {"vae decode": "vae_decode", "memory update": "compress"}
 
 
@@ -58,6 +59,8 @@ class Figures:
 def figures(cost: Cost) -> Figures:
     """The numbers of one measured configuration."""
     stages = tuple(one for one in (_stage(cost, name) for name in (*LEAVES, *_SPANS)) if one is not None)
+    if doubted := any((one.mfu or 0.0) > 1 for one in stages):
+        stages = tuple(replace(one, mfu=None) for one in stages)
     known = {one.stage: one for one in stages}
     section = known["section"].median_ms if "section" in known else None
     facts = (cost.time or {}).get("facts") or {}
@@ -82,7 +85,7 @@ def figures(cost: Cost) -> Figures:
         drift=drift(sections),
         peak_bytes=dict(((cost.memory or {}).get("memory") or {}).get("peak") or {}),
         joules_per_frame=None if joules is None or not frames else joules / (frames * len(sections)),
-        notes=notes(cost),
+        notes=(*notes(cost), *((_NO_PEAK,) if doubted else ())),
     )
 
 
@@ -115,12 +118,17 @@ def notes(cost: Cost) -> tuple[str, ...]:
             said.append(f"{document['others']} other processes were on the card ({document['pass']} pass)")
     said += _cross_check(cost)
     timed = cost.time or {}
+    warm = sum((one.phase, one.stage) == ("warm", "section") for one in cost.samples)
+    if warm > 1:
+        frames = (timed.get("facts") or {}).get("frames_per_section") or 0
+        ends_s = profile.history_s + (warm - 1) * frames / profile.fps
+        said.append(f"medians are over {warm} sections: the history grows from {profile.history_s:g} to {ends_s:g} s")
     for kind, ended in ((timed.get("facts") or {}).get("settled") or {}).items():
         if not ended:
             said.append(f"the warm-up of {kind!r} did not settle within 2 %: the machine was not quiet")
     load, cores = max(timed.get("load") or [0.0]), cost.environment.get("cores") or 1
     if load > cores:
-        said.append(f"the load was {load:.1f} on {cores} cores: times are upper bounds")
+        said.append(f"the load was {load:.1f} on {cores} core{'s' if cores > 1 else ''}: times are upper bounds")
     return tuple(said)
 
 

@@ -69,7 +69,7 @@ def computing_on(device: str) -> Iterator[None]:
 
 def _missing(number: int) -> tuple[str, str] | None:
     """What a GPU lacks to be used, and what to do about it."""
-    without = "leave out --device: figures of a CPU are labelled as such"
+    without = "leave out --device: the CPU it is then, which is said beside every figure"
     try:
         torch = version("torch")
     except PackageNotFoundError:

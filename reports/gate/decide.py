@@ -247,5 +247,5 @@ def _warnings(results: Results, found: tuple[MetricVerdict, ...], not_finite: in
     if not_finite:
         lines.append(f"{not_finite} scores of the candidate are not numbers; they count as lost.")
     if videos < PROVED_VIDEOS:
-        lines.append(f"Only {videos} videos: the intervals are proved from {PROVED_VIDEOS} on.")
+        lines.append(f"Only {count(videos, 'video')}: the intervals are proved from {PROVED_VIDEOS} on.")
     return tuple(lines)

@@ -41,7 +41,7 @@ class Past:
     at: float  # seconds since the epoch
 
     def __str__(self) -> str:
-        return f"{self.verdict} on {self.videos} videos"
+        return f"{self.verdict} on {self.videos} video{'' if self.videos == 1 else 's'}"
 
 
 def share(alpha: float, number: int, of: int) -> float:
@@ -69,7 +69,7 @@ class Ledger:
                 if recorded != policy.digest:
                     raise UsageError(
                         f"These two were checked under another policy ({past[-1]}).",
-                        f"Margins are not chosen afterwards: give the policy of then, or say why by deleting {path}.",
+                        f"Margins are not chosen afterwards: give the policy of then. To begin anew, delete {path}.",
                     )
                 break
 

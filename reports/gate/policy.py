@@ -16,7 +16,7 @@ A metric that is not named takes its default: few metrics gate, since each one t
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -131,16 +131,21 @@ def judged(policy: Policy, suite: str, metrics: tuple[MetricInfo, ...]) -> tuple
 
     Raises UsageError where the policy names a metric that the run does not have, or where nothing gates.
     """
-    unknown = [name for name in policy.metrics if name not in {metric.name for metric in metrics}]
-    if unknown:
-        raise UsageError(
-            f"The policy names the metric {unknown[0]!r}, which the run does not measure.",
-            did_you_mean(unknown[0], [metric.name for metric in metrics]),
-        )
+    fits(policy, [metric.name for metric in metrics])
     found = tuple(_judged(policy, DEFAULTS.get(suite, {}), metric) for metric in metrics)
     if not any(one.role == "gate" for one in found):
         raise UsageError("The policy lets no metric gate, so nothing could ever regress.", 'Give one role = "gate".')
     return found
+
+
+def fits(policy: Policy, metrics: Collection[str]) -> None:
+    """Raises UsageError where the policy names a metric that is not among these: known before anything is measured."""
+    unknown = [name for name in policy.metrics if name not in metrics]
+    if unknown:
+        raise UsageError(
+            f"The policy names the metric {unknown[0]!r}, which the run does not measure.",
+            did_you_mean(unknown[0], metrics),
+        )
 
 
 def _judged(policy: Policy, defaults: Mapping[str, Rule], metric: MetricInfo) -> Judged:

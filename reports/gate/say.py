@@ -72,7 +72,7 @@ def headline(check: Check) -> str:
     if check.verdict == "inconclusive":
         more = "" if check.needed is None else f" About {check.needed} videos in all would settle it."
         return (
-            f"Inconclusive{by('inconclusive')}: these {check.videos} videos cannot tell.{more}"
+            f"Inconclusive{by('inconclusive')}: {count(check.videos, 'video')} cannot tell.{more}"
             if gating
             else "Inconclusive."
         )
@@ -84,7 +84,9 @@ def sides_sentence(check: Check) -> str:
     if not check.metrics:
         return ""
     new, old = check.candidate, check.baseline
-    return f"{new.system} of run {new.run[:8]} against {old.system} of run {old.run[:8]}, {check.videos} videos."
+    return (
+        f"{new.system} of run {new.run[:8]} against {old.system} of run {old.run[:8]}, {count(check.videos, 'video')}."
+    )
 
 
 def look_sentence(check: Check) -> str:

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from bench import baselines
+from bench import baselines, registry
 from bench.errors import KeepframeError, UsageError
 from bench.spec import RunSpec
 from bench.store import Store
@@ -74,7 +74,7 @@ def check(
     """
     from reports.gate import gate
     from reports.gate.document import document, junit
-    from reports.gate.policy import load
+    from reports.gate.policy import fits, load
     from reports.gate.subject import Finder
     from reports.gate.text import markdown, print_check
 
@@ -85,8 +85,13 @@ def check(
     try:
         with progress() as report:
             measure = _measure(opened, which.workers, report, retry=which.retry)
+
+            def measure_for_rules(spec: RunSpec) -> Plan:
+                fits(rules, [registry.resolve("metric", ref)().name for ref in spec.metrics])
+                return measure(spec)
+
             overrides = tuple(which.overrides or ())
-            finder = Finder(opened, which.lock, measure, which.spec, overrides, which.system)
+            finder = Finder(opened, which.lock, measure_for_rules, which.spec, overrides, which.system)
             located = [finder.locate(reference) for reference in (against, candidate)]
             baseline, subject = (one() for one in located)
         decided, joined = gate.check(opened, baseline, subject, rules)

@@ -16,15 +16,16 @@ import torch
 
 from bench.errors import KeepframeError, NotComparableError, UnavailableError, UsageError
 from bench.store import Store
-from reports.cost import figures, growth
+from reports.cost import Figures, figures, growth
 from reports.cost_page import write_page
 from reports.cost_text import curves, overview, show
 from reports.cost_verbs import Against, cost
 from runners import meter_ballast, meter_child, meter_memory, meter_pairs, meter_process, meter_resume
-from runners.meter import MemoryMeter, TimeMeter
+from runners.meter import MemoryMeter, Sample, TimeMeter
 from runners.meter_pairs import interleaved
 from runners.meter_process import Request
 from runners.meter_store import Cost, load, save
+from suites.cost import flops
 from suites.cost.profile import Profile, profile
 
 HERE = {"processor": "P", "cores": 2, "threads": 1, "memory_bytes": 1, "commit": "a"}
@@ -278,3 +279,24 @@ def test_a_table_fits_its_terminal_by_turning_or_going_on_below() -> None:
         text = console.file.getvalue()  # type: ignore[attr-defined]
         assert max(map(len, text.splitlines())) <= 80 and "…" not in text
         assert all(str(1000 + i) in text for i in range(12)) and "nothing" not in text
+
+
+def test_a_slowed_matrix_product_gives_no_share_and_growing_sections_are_said() -> None:
+    work = flops.section(profile("nano")).denoise_step
+    samples = [Sample("warm", i, stage, 1e3, 9e2) for i in range(3) for stage in ("denoise step", "section")]
+
+    def told(peak: float) -> Figures:
+        timed = {
+            "pass": "time",
+            "outcome": "done",
+            "matmul": {"flops_per_s": peak},
+            "facts": {"frames_per_section": 16},
+        }
+        timed["facts"]["history_tokens"] = 300
+        return figures(Cost("k", "s", profile("nano"), HERE, timed, None, tuple(samples)))
+
+    good, slowed = told(4.0 * work), told(0.5 * work)
+    assert [one.mfu for one in good.stages if one.stage == "denoise step"] == [0.25]
+    assert all(one.mfu is None for one in slowed.stages)
+    assert any("no MFU" in note for note in slowed.notes) and not any("no MFU" in note for note in good.notes)
+    assert any("3 sections: the history grows from 20 to 24 s" in note for note in good.notes)
