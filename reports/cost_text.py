@@ -118,6 +118,24 @@ def ratios(found: dict[str, Ratio]) -> Grid:
     return "interleaved A-B-B-A", columns, rows
 
 
+def judged(ratio: Ratio, names: tuple[str, str], minimum: float, needed: int | None) -> str:
+    """The verdict on whole sections in sentences, and what to do about an inconclusive one. `names` are the candidate's
+    and the baseline's; `needed` is how many rounds would decide."""
+    between = "" if ratio.interval is None else f"; 95 % interval {ratio.interval.low:.2f} to {ratio.interval.high:.2f}"
+    percent = f"{100 * minimum:g} %"
+    more = "No reasonable number of rounds would: compare on a quieter machine."
+    if needed is not None:
+        more = f"About {needed} rounds in all would: --rounds {needed} goes on from these."
+    found = {
+        "slower": f"slower, by more than {percent}.",
+        "faster": f"faster, by more than {percent}.",
+        "no relevant difference": f"no relevant difference; one of {percent} is excluded.",
+        "inconclusive": f"inconclusive; a difference of {percent} is neither shown nor excluded. {more}",
+    }[ratio.verdict]
+    times = f"{ratio.ratio:.2f} times as long, over {ratio.rounds} rounds{between}"
+    return f"Sections of {names[0]} against those of {names[1]}: {found} They take {times}."
+
+
 def show(grid: Grid, console: "Console") -> None:
     """On a terminal. A table that is too wide for it leaves out columns without numbers, then is turned on its side
     where it has few rows, and else goes on below."""

@@ -16,6 +16,7 @@ from suites.cost.profile import MOST_WARMING
 
 if TYPE_CHECKING:
     from reports.cost import Figures
+    from runners.meter_pairs import Pairs
     from runners.meter_resume import Earlier
     from suites.cost.profile import Profile
 
@@ -196,7 +197,7 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
     from reports import cost_text
     from runners.meter_process import Request
     from runners.meter_resume import Earlier
-    from suites.cost.summary import compared
+    from suites.cost.summary import compared, rounds_needed
 
     if len(profiles) != 1:
         raise UsageError("A comparison is of one configuration with one baseline.", "Give one --rate and one length.")
@@ -220,13 +221,19 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
     found = {stage: compared(logs, against.minimum) for stage, logs in pairs.log_ratios.items()}
     cost_text.show(cost_text.ratios(found), out)
     _say_reused(earlier)
-    verdict = found["section"].verdict
-    out.print(f"{candidate.name} against {baseline.name}: {verdict} (whole sections)", markup=False, soft_wrap=True)
+    verdict, minimum = found["section"].verdict, against.minimum
+    needed = rounds_needed(pairs.log_ratios["section"], minimum) if verdict == "inconclusive" else None
+    code = "" if against.against_code is None else f" (code of {against.against_code})"
+    names = candidate.name, baseline.name + code
+    same = ["The two are the same: what is seen is noise."] if not code and baseline == candidate else []
+    for line in (cost_text.judged(found["section"], names, minimum, needed), *same, *_busy(pairs)):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
             {
                 "verdict": verdict,
-                "minimum_effect": against.minimum,
+                "minimum_effect": minimum,
+                "rounds_needed": needed,
                 "candidate": candidate.as_dict(),
                 "baseline": baseline.as_dict(),
                 "commits": sorted({str(d["environment"]["commit"]) for _, d in pairs.documents}),
@@ -236,6 +243,15 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
             }
         )
     return {"slower": 3, "inconclusive": 4}.get(verdict, 0)
+
+
+def _busy(pairs: "Pairs") -> list[str]:
+    """A line about a machine that had other work."""
+    loads = [max(document["load"]) for _, document in pairs.documents if "load" in document]
+    cores = next((document["environment"].get("cores") for _, document in pairs.documents), None) or 1
+    if max(loads, default=0.0) <= cores:
+        return []
+    return [f"The load was up to {max(loads):.1f} on {cores} core{'s' if cores > 1 else ''}: others were at work."]
 
 
 def _size(text: str | None) -> Size | None:

@@ -17,6 +17,7 @@ LEAST = {95: 59, 99: 299}
 
 SETTLED_WINDOW, SETTLED_WITHIN = 3, 0.02
 MINIMUM_EFFECT = 0.05
+MOST_ROUNDS = 200  # of a comparison; where more are needed, the machine is the problem
 
 
 def settled(times_ms: Sequence[float]) -> bool:
@@ -120,3 +121,22 @@ def compared(log_ratios: Sequence[float], minimum: float = MINIMUM_EFFECT, confi
     elif low > 1 / (1 + minimum) and high < 1 + minimum:
         verdict = "no relevant difference"
     return Ratio(math.exp(mean), Interval(low, high), len(log_ratios), verdict)
+
+
+def rounds_needed(log_ratios: Sequence[float], minimum: float = MINIMUM_EFFECT) -> int | None:
+    """How many rounds in all would decide, if mean and spread stay as they are; None for more than `MOST_ROUNDS`, or
+    with fewer than two.
+
+    >>> rounds_needed([0.05, -0.05, 0.05, -0.05]), rounds_needed([0.05, -0.5, 0.6])
+    (8, None)
+    """
+    from scipy.special import stdtrit
+
+    logs, edge = np.asarray(log_ratios, float), math.log(1 + minimum)
+    if len(logs) < 2:
+        return None
+    room = abs(abs(float(logs.mean())) - edge)  # to the nearest line between two verdicts
+    rounds = np.arange(len(logs), MOST_ROUNDS + 1)
+    half = stdtrit(rounds - 1, 0.5 + CONFIDENCE / 2) * float(logs.std(ddof=1)) / np.sqrt(rounds)
+    enough = rounds[half < room]
+    return int(enough[0]) if len(enough) else None

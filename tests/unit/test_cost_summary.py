@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suites.cost.summary import LEAST, compared, drift, percentile, settled, slope
+from suites.cost.summary import LEAST, compared, drift, percentile, rounds_needed, settled, slope
 
 
 @pytest.mark.parametrize("percent", [95, 99])
@@ -50,3 +50,18 @@ def test_equal_versions_are_rarely_called_slower_and_slow_ones_are() -> None:
 
 def test_one_round_decides_nothing() -> None:
     assert compared([0.7]).verdict == "inconclusive" and compared([0.7]).interval is None
+
+
+def test_the_rounds_that_are_needed_decide_and_one_less_does_not() -> None:
+    logs = [0.05, -0.05, 0.05, -0.05]
+    needed = rounds_needed(logs)
+    assert needed is not None and compared(logs).verdict == "inconclusive"
+
+    def at(rounds: int) -> str:
+        """The same mean and spread in so many rounds."""
+        values = np.resize([1.0, -1.0], rounds)
+        values = (values - values.mean()) / values.std(ddof=1) * np.std(logs, ddof=1)
+        return compared(values.tolist()).verdict
+
+    assert at(needed) == "no relevant difference" and at(needed - 1) == "inconclusive"
+    assert rounds_needed([0.1]) is None and rounds_needed([math.log(1.05) + 0.1, math.log(1.05) - 0.1]) is None
