@@ -107,7 +107,7 @@ def notes(cost: Cost) -> tuple[str, ...]:
         said.append("random weights: cost does not depend on their values; the VAE and text encoder are ours")
     if profile.scale > 1:
         said.append(
-            f"{profile.layers} of the DiT's layers; a whole DiT's step is about {profile.scale:g} times as long"
+            f"{profile.layers} of the DiT's layers; a whole DiT's step is about {profile.scale:.3g} times as long"
         )
     for document in (cost.time, cost.memory):
         if document is None:

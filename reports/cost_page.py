@@ -41,7 +41,7 @@ def write_page(measured: Sequence[Figures], grown: Sequence[Growth], path: Path)
         overview=table,
         notes=list(dict.fromkeys(note for one in measured for note in one.notes)),
         charts=[drawn(chart, f"growth-{i}") for i, chart in enumerate(_charts(grown))],
-        grids=[table, *([curves(grown)] if grown else []), *(stages(one) for one in measured)],
+        grids=[table, *([curves(grown)] if grown else []), *(grid for one in measured if (grid := stages(one))[2])],
         environment=[(name, value) for name, value in here.items() if value is not None],
     )
     try:

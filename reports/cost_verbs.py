@@ -104,6 +104,8 @@ def cost(
     what, effort, against = what or What(), effort or Effort(), against or Against()
     if effort.sections < 1:
         raise UsageError(f"{effort.sections} sections cannot be measured.", "Take 1 or more; 59 give a p95.")
+    if effort.most_warming < 0:
+        raise UsageError(f"A warm-up has no {effort.most_warming} sections.", "Take 0 or more.")
     if budget_gb:
         meter_ballast.check(what.device, budget_gb)
         if against.asked:
@@ -164,7 +166,7 @@ def _measure(
         step("")
     grown = growth([one for one in measured if one.cost.time is not None])
     grids = [cost_text.overview(measured), *(cost_text.stages(one) for one in measured)]
-    for grid in [*grids, *([cost_text.curves(grown)] if grown else [])]:
+    for grid in [*(one for one in grids if one[2]), *([cost_text.curves(grown)] if grown else [])]:
         if form == "markdown":
             print(cost_text.markdown(grid))
         else:

@@ -8,6 +8,7 @@ It ends with 0 also where memory ran out: that is a result. Any other exception 
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from suites.cost.profile import MOST_WARMING, Profile
 from suites.cost.scenario import play
 
 PR_SET_PDEATHSIG = 1  # from Linux's <sys/prctl.h>
+CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 ENERGY_S = 2.0  # the card's counter is coarse: shorter windows say nothing
 
 
@@ -93,7 +95,11 @@ def environment(device: str) -> dict[str, Any]:
     here = whole()
     kept = {name: here[name] for name in ("keepframe", "commit", "python", "platform", "processor", "cores")}
     kept["code"] = code()
-    kept |= {"memory_bytes": here["memory_bytes"], "torch": torch.__version__, "threads": torch.get_num_threads()}
+    kept |= {
+        "memory_bytes": min([here["memory_bytes"] or sys.maxsize, *limits()]),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
     if device.startswith("cuda"):
         facts = torch.cuda.get_device_properties(device)
         kept |= {"gpu": facts.name, "gpu_bytes": facts.total_memory, "cuda": torch.version.cuda}
@@ -107,6 +113,16 @@ def code() -> str:
     root = Path(__file__).parent.parent
     files = [*root.glob("bench/**/*.py"), *root.glob("suites/cost/*.py"), *root.glob("runners/meter*.py")]
     return key("code", files={path.relative_to(root).as_posix(): digest_file(path) for path in files})
+
+
+def limits() -> list[int]:
+    """Bytes that this process may take where that is less than the machine has: by `ulimit -v`, or in a container.
+    Where more is allowed, what ran out of memory is to be measured anew."""
+    found = [soft for soft in (resource.getrlimit(resource.RLIMIT_AS)[0],) if soft != resource.RLIM_INFINITY]
+    for path in CGROUPS:
+        with suppress(OSError, ValueError):
+            found.append(int(path.read_text()))  # `max` is none
+    return found
 
 
 def others(device: str) -> int | None:

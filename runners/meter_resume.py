@@ -38,7 +38,8 @@ class Earlier:
         cost = self._find(requests)
         there = [] if cost is None else [one.kind for one in requests if getattr(cost, one.kind) is not None]
         if cost is not None and there:
-            self.reused.append(f"{_named(requests[0])} ({' and '.join(there)}, {_when(cost.saved_at)})")
+            outcome = "" if cost.outcome == "done" else f", {cost.outcome}"
+            self.reused.append(f"{_named(requests[0])} ({' and '.join(there)}, {_when(cost.saved_at)}{outcome})")
         for request in requests:
             report(f"{_named(request)}: {request.kind}")
             if request.kind not in there:

@@ -4,6 +4,7 @@ Cost does not depend on the values of the weights, so the paper's sizes are prof
 layers where the whole model does not fit. Both are said wherever the figures are shown.
 """
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -57,10 +58,10 @@ class Profile:
                 f"{self.size} has {whole.layers} layers, so {self.layers} cannot be built.",
                 f"Take 1 to {whole.layers}.",
             )
-        if not (self.history_s > 0 and self.fps > 0 and self.steps >= 1):
+        if not (0 < self.history_s < math.inf and 0 < self.fps < math.inf and self.steps >= 1):
             raise UsageError(
                 f"A history of {self.history_s} s at {self.fps} frames per second with {self.steps} steps is none.",
-                "All three are above 0.",
+                "All three are above 0, and finite.",
             )
         if self.weights == "trained" and (self.size != "nano" or self.layers != whole.layers):
             raise UsageError(

@@ -260,6 +260,7 @@ def test_a_damaged_document_is_named(tmp_path: Path) -> None:
         ({"rate": "4x4"}, "HxWxT|height x width x time"),
         ({"size": "wan-14b", "weights": "trained"}, "nano only"),
         ({"history_s": -1.0}, "above 0"),
+        ({"history_s": math.inf}, "finite"),
     ],
 )
 def test_a_profile_that_cannot_be_built_says_why(asked: dict[str, Any], says: str) -> None:

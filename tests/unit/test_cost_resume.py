@@ -87,11 +87,14 @@ def test_again_measures_what_is_there_and_the_latest_counts(
 
 
 @pytest.mark.parametrize("outcome", ["out of memory", "timeout"])
-def test_running_out_of_something_is_a_result_and_is_kept(machine: Machine, tmp_path: Path, outcome: str) -> None:
+def test_running_out_of_something_is_a_result_and_is_kept(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], outcome: str
+) -> None:
     machine.outcome = outcome
     for _ in range(2):
         assert cost(what=TWO, store=tmp_path / "r") == 0
     assert machine.did == PASSES
+    assert f", {outcome})" in capsys.readouterr().out.partition("reused: ")[2]  # it may be wanted again
 
 
 def test_what_was_asked_otherwise_is_measured(machine: Machine, tmp_path: Path) -> None:
@@ -157,6 +160,17 @@ def test_a_process_without_its_parent_measures_nothing(
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"parent": parent})))
         meter_child.main()
         assert capsys.readouterr().out == said
+
+
+def test_less_memory_is_another_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = meter_child.environment("cpu")["memory_bytes"]
+    (tmp_path / "memory.max").write_text(f"{whole // 2}\n")
+    monkeypatch.setattr(meter_child, "CGROUPS", (tmp_path / "memory.max", tmp_path / "none"))
+    assert meter_child.environment("cpu")["memory_bytes"] == whole // 2
+    (tmp_path / "memory.max").write_text("max\n")
+    assert meter_child.environment("cpu")["memory_bytes"] >= whole
+    monkeypatch.setattr(meter_child.resource, "getrlimit", lambda _: (whole // 3, whole))
+    assert meter_child.environment("cpu")["memory_bytes"] == whole // 3
 
 
 def test_the_code_is_part_of_the_environment() -> None:
@@ -242,3 +256,5 @@ def test_a_gpu_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_asked_is_refused(what: What, budgets: list[float], against: Against, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         cost(what=what, budget_gb=budgets, against=against)
+    with pytest.raises(UsageError, match="no -1 sections"):
+        cost(effort=Effort(most_warming=-1))
