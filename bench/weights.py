@@ -179,6 +179,50 @@ _CATALOGUE = (
         needed_by=("motion_smoothness by runners.amt:Amt", "official_motion_smoothness"),
         exact_size=False,
     ),
+    WeightFile(
+        name="dinov2-vitb14",
+        filename="dinov2_vitb14_pretrain.pth",
+        url="https://dl.fbaipublicfiles.com/dinov2/dinov2_vitb14/dinov2_vitb14_pretrain.pth",
+        size_bytes=346_378_731,
+        # not said by its publisher: what many who downloaded it wrote down, all the same
+        sha256="0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
+        licence="Apache-2.0",
+        non_commercial=False,
+        needed_by=("subject_consistency_clip_to_clip", "subject_consistency_fused"),
+    ),
+    WeightFile(
+        name="dreamsim",
+        filename="dreamsim_ensemble_checkpoint.zip",
+        url="https://github.com/ssundaram21/dreamsim/releases/download/v0.2.0-checkpoints/dreamsim_ensemble_checkpoint.zip",
+        size_bytes=1_261_181_618,  # as somebody who downloads it in parts writes
+        sha256=None,
+        licence="MIT",
+        non_commercial=False,
+        needed_by=("background_consistency_clip_to_clip", "background_consistency_fused"),
+        exact_size=False,
+    ),
+    # of models that the user brings (suites/features/plugins.py)
+    WeightFile(
+        name="cotracker2",
+        filename="cotracker2.pth",
+        url="https://huggingface.co/facebook/cotracker/resolve/main/cotracker2.pth",
+        size_bytes=204_396_415,
+        sha256="362f5274376d610dc987b6daf2c2fefe63e06e1835f4ec1a10d0a15c5a4eef4f",
+        licence="CC-BY-NC-4.0 (CoTracker)",
+        non_commercial=True,
+        needed_by=("vbench2_camera_motion, vbench2_multi_view_consistency by your own --model tracker=…",),
+    ),
+    WeightFile(
+        name="arcface-resnet18",
+        filename="resnet18_110.pth",
+        url="https://drive.google.com/uc?export=download&id=1m387vGTQ4GW4I4PQfBsCC-Y9aEp6zjvy",
+        size_bytes=102_563_348,  # its numbers; the container adds some
+        sha256=None,
+        licence="none is stated (arcface-pytorch, as VBench-2.0 uses it)",
+        non_commercial=True,
+        needed_by=("face_identity, vbench2_human_identity by your own --model face=…",),
+        exact_size=False,
+    ),
     # of the published vbench package only: what Keepframe does not compute itself, and DINO's code, which it imports
     WeightFile(
         name="umt-l16",

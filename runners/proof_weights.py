@@ -52,9 +52,9 @@ def _saved(make: Callable[[], Any], wrap: Callable[[Any], Any] = lambda state: s
 
 
 def _dino() -> Any:
-    from suites.features.dino import Dino
+    from suites.features.dino import Build, Dino
 
-    return Dino(width=768, depth=12, patch=16, positions=197)
+    return Dino(Build(width=768, depth=12, patch=16, positions=197))
 
 
 def _viclip() -> Any:

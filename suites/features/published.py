@@ -5,6 +5,7 @@ holds something else (ViCLIP's, with an EasyDict of its training settings) is re
 and nothing else, and takes that dictionary for a plain one.
 """
 
+import io
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,15 +38,16 @@ class _TensorsOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it wants to run {module}.{name}")
 
 
-def read_state(path: Path, within: str | None = None) -> dict[str, Any]:
+def read_state(path: Path | io.BytesIO, within: str | None = None) -> dict[str, Any]:
     """The tensors of a safetensors or PyTorch file by name; `within` names the entry that holds them, where one does.
+    Of what lies in an archive, the content: always PyTorch's.
 
     Raises KeepframeError when it is neither, or holds anything but tensors, numbers and texts.
     """
     import torch
 
     try:
-        if path.suffix == ".safetensors":
+        if isinstance(path, Path) and path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return dict(load_file(path))
@@ -54,4 +56,5 @@ def read_state(path: Path, within: str | None = None) -> dict[str, Any]:
         state = found[within] if within and within in found else found
         return {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:
-        raise KeepframeError(f"{path} cannot be read as weights: {error}.", "keepframe weights verify") from error
+        place = path if isinstance(path, Path) else "A file of the archive"
+        raise KeepframeError(f"{place} cannot be read as weights: {error}.", "keepframe weights verify") from error

@@ -68,6 +68,23 @@ def imagenet_short_side(frames: Frames) -> Any:
     return _normalised(_short_side(floats(frames), "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
+def dinov2_crop(frames: Frames) -> Any:
+    """VBench-Long's for DINOv2: bicubic with antialiasing on floats, shorter side to 256, centre crop of 224,
+    ImageNet's mean and deviation."""
+    return _normalised(
+        _crop(_short_side(floats(frames), "bicubic", 256, antialias=True)), IMAGENET_MEAN, IMAGENET_DEVIATION
+    )
+
+
+def dreamsim_squash(frames: Frames) -> Any:
+    """VBench-Long's for DreamSim: squashed to 224x224, bicubic with antialiasing on floats; then 0 to 1, or a little
+    beyond."""
+    from torch.nn import functional as F
+
+    squashed = F.interpolate(floats(frames), size=(SIDE, SIDE), mode="bicubic", align_corners=False, antialias=True)
+    return squashed / 255.0
+
+
 _last: tuple[Frames, Any] | None = None
 
 
@@ -81,18 +98,18 @@ def floats(frames: Frames) -> Any:
     return _last[1]
 
 
-def _sides(height: int, width: int) -> tuple[int, int]:
-    """Height and width with the shorter at 224; the longer is cut to whole pixels, as torchvision does."""
-    return (SIDE, int(SIDE * width / height)) if height <= width else (int(SIDE * height / width), SIDE)
+def _sides(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
+    """Height and width with the shorter at `side`; the longer is cut to whole pixels, as torchvision does."""
+    return (side, int(side * width / height)) if height <= width else (int(side * height / width), side)
 
 
-def _short_side(frames: Any, mode: str) -> Any:
+def _short_side(frames: Any, mode: str, side: int = SIDE, *, antialias: bool = False) -> Any:
     from torch.nn import functional as F
 
-    size = _sides(*frames.shape[-2:])
+    size = _sides(*frames.shape[-2:], side)
     if tuple(frames.shape[-2:]) == size:
         return frames
-    return F.interpolate(frames, size=size, mode=mode, align_corners=False)
+    return F.interpolate(frames, size=size, mode=mode, align_corners=False, antialias=antialias)
 
 
 def _crop(frames: Any) -> Any:

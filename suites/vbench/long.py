@@ -4,8 +4,8 @@ VBench-Long writes a video as two-second clips, which is lossy, and scores those
 features whichever file they are in, so here the clips are slices. The numbers differ from the official ones by what
 the second encoding loses, and the names say `_long` and not more.
 
-What VBench-Long calls in-clip is here. Its clip-to-clip branch, which VBench-Long leaves out unless asked by a flag
-of its developers, needs DINOv2 and DreamSim; `fused` joins the two as it does, from whoever has computed them.
+What VBench-Long calls in-clip is here, and how it joins that with its other branch; the other branch itself, which
+needs DINOv2 and DreamSim, is in `long_fused.py`.
 """
 
 import csv

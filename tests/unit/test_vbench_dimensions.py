@@ -71,7 +71,7 @@ def towers() -> dict[str, Any]:
     text = viclip.TextTower(width=64, depth=1, words=49408, length=32, channels=16)
     return {
         "clip": random_weights(published, 1),
-        "dino": random_weights(dino.Dino(width=64, depth=1, patch=16, positions=197), 2),
+        "dino": random_weights(dino.Dino(dino.Build(width=64, depth=1, patch=16, positions=197)), 2),
         "viclip": random_weights(viclip.ViCLIP(vision, text), 3),
     }
 
