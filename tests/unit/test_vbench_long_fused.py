@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import warnings
 import zipfile
 from fractions import Fraction
@@ -19,6 +20,8 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
+from runners import proof_weights
+from runners.isolate import RECIPES
 from suites.features import dino, dreamsim, views
 from suites.features.dino import Build, Dino
 from suites.features.judge import judge
@@ -230,3 +233,30 @@ def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytes
     said: dict[str, Any] = {kind.name: kind().available() for kind in (SubjectClipToClip, BackgroundClipToClip)}
     assert str(said["subject_consistency_clip_to_clip"]).endswith("keepframe weights fetch dinov2-vitb14")
     assert str(said["background_consistency_clip_to_clip"]).endswith("keepframe weights fetch dreamsim")
+
+
+@pytest.mark.skipif(RECIPES["vbench"].missing() is not None, reason="needs: keepframe isolate vbench")
+@pytest.mark.box
+def test_dreamsim_is_the_published_package(tmp_path: Path) -> None:
+    """Full size, random numbers: the package writes and reads the LoRA file, ours reads the same files from a zip."""
+    full = {"width": 768, "depth": 12, "patch": 16, "positions": 197}
+    torch.save(proof_weights._numbers(Dino(Build(**full)), 1), tmp_path / "dino.pth")
+    for seed, name in enumerate((dreamsim.CLIP, dreamsim.OPEN_CLIP), 2):
+        state = proof_weights._numbers(Dino(Build(**full, eps=1e-5, normed_first=True)), seed)
+        head = torch.randn(768, 512, generator=torch.Generator().manual_seed(seed)) / 28
+        torch.save({"state_dict": state | {"proj": head}}, tmp_path / name)
+    pictures = torch.rand(3, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    torch.save(pictures, tmp_path / "pictures.pt")
+    program = Path(__file__).with_name("published_dreamsim.py")
+    done = subprocess.run([RECIPES["vbench"].python, program, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with zipfile.ZipFile(tmp_path / "dreamsim.zip", "w") as archive:
+        for path in (tmp_path / dreamsim.CLIP, tmp_path / dreamsim.OPEN_CLIP, *(tmp_path / "ensemble_lora").iterdir()):
+            archive.write(path, path.relative_to(tmp_path))
+    theirs = torch.load(tmp_path / "embeddings.pt", weights_only=True)
+    with torch.no_grad():
+        ours = dreamsim.read(tmp_path / "dreamsim.zip", tmp_path / "dino.pth")(pictures)
+    difference = ((ours - theirs).norm(dim=1) / theirs.norm(dim=1)).max().item()
+    print(f"DreamSim: relative difference of the embeddings {difference:.1e}")
+    assert ours.shape == (3, 1792) and difference < 1e-5
+    assert (theirs[0] - theirs[1]).norm() > 1e-2  # the pictures are told apart
