@@ -12,11 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from bench import weights
 from bench.errors import KeepframeError
 from runners.isolate import RECIPES, borrow
 from suites.features.networks import device
 from suites.features.plugins import Frame
+from suites.features.views import by_table
 
 MULTIPLE = 16  # sides are padded to it
 
@@ -41,20 +45,16 @@ class Amt:
             drawn = self._network(one, other, half, scale_factor=1.0, eval=True)["imgt_pred"][0]
             left, _, top, _ = _sides(height, width)
             drawn = drawn[:, top : top + height, left : left + width]
-            # what AMT draws lies in 0 to 1
-            levels: Frame = (drawn * 255.0).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-        return levels
+            levels = (drawn * 255.0).to(torch.uint8).cpu().numpy()  # what AMT draws lies in 0 to 1
+        return cv2.merge(list(levels))
 
     def _seen(self, frame: Frame) -> Any:
         """The frame as AMT sees it; the second of a pair is the first of the next."""
-        import torch
-        from torch.nn import functional as F
-
         if self._last is not None and self._last[0] is frame:
             return self._last[1]
-        picture = torch.tensor(frame).permute(2, 0, 1).contiguous()[None] / 255.0
-        sides = _sides(*frame.shape[:2])
-        return (F.pad(picture, sides, mode="replicate") if any(sides) else picture).to(device())
+        left, right, top, bottom = sides = _sides(*frame.shape[:2])
+        padded = cv2.copyMakeBorder(frame, top, bottom, left, right, cv2.BORDER_REPLICATE) if any(sides) else frame
+        return by_table(padded, np.arange(256, dtype=np.float32) / np.float32(255.0), device())
 
 
 def _sides(height: int, width: int) -> tuple[int, int, int, int]:

@@ -14,10 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 
 from bench.errors import KeepframeError
+from suites.features.views import by_table
 
 UPDATES = 20  # as in the authors' evaluation and VBench; torchvision's default is 12
 MINIMUM_SIDE = 121  # pads to 128, where the correlation pyramid's smallest level still has two cells
@@ -77,19 +79,24 @@ def empty() -> Any:
 def encode(model: Any, frame: np.ndarray) -> Encoded:
     """One uint8 RGB frame, replicate-padded on all sides to multiples of 8 (the authors' "sintel" padding)."""
     import torch
-    from torch.nn import functional as F
 
     device = next(model.parameters()).device
     height, width = frame.shape[:2]
     down, across = -height % 8, -width % 8
+    if down or across:
+        sides = (down // 2, down - down // 2, across // 2, across - across // 2)
+        frame = cv2.copyMakeBorder(frame, *sides, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
-        # copies: frames are read-only; put in order as bytes, a quarter of what they are as floats
-        picture = torch.tensor(frame, device=device).permute(2, 0, 1).contiguous()[None].float()
-        if down or across:
-            sides = (across // 2, across - across // 2, down // 2, down - down // 2)
-            picture = F.pad(picture, sides, mode="replicate")
-        picture = picture.div_(255.0).mul_(2).sub_(1)
+        picture = by_table(frame, _levels(), device)
         return Encoded(model.feature_encoder(picture), picture)
+
+
+@lru_cache(maxsize=1)
+def _levels() -> Float[np.ndarray, "256"]:
+    """-1 to 1 of every byte, by torchvision's steps."""
+    import torch
+
+    return torch.arange(256.0).div_(255.0).mul_(2).sub_(1).numpy()
 
 
 def flow(model: Any, first: Encoded, second: Encoded, updates: int = UPDATES) -> Float[np.ndarray, "2 height width"]:
@@ -127,10 +134,23 @@ def top_speed(flow: Float[np.ndarray, "2 height width"], part: float) -> float:
     >>> top_speed(np.stack([np.arange(100.0).reshape(10, 10), np.zeros((10, 10))]).astype(np.float32), 0.05)
     97.0
     """
-    lengths = np.sqrt(np.square(flow[0]) + np.square(flow[1])).ravel()
+    lengths = np.square(flow[0])
+    lengths += np.square(flow[1])
+    lengths = np.sqrt(lengths, out=lengths).ravel()
     count = int(lengths.size * part)
-    top = np.partition(lengths, lengths.size - count)[lengths.size - count :]
+    few = _candidates(lengths, part)
+    if len(few) < count:
+        few = lengths
+    top = np.partition(few, few.size - count)[few.size - count :]
     return float(np.mean(-np.sort(-top)))  # falling, as there: the sum of float32 depends on the order
+
+
+def _candidates(lengths: Float[np.ndarray, " vector"], part: float) -> Float[np.ndarray, " candidate"]:
+    """The longest, about half as many again as are wanted, by what a sixtieth of them says; no longer one is left out.
+    Looking for the top among these takes a third of the time."""
+    some = np.sort(lengths[::61])
+    bound = some[int(len(some) * max(0.0, 1 - 1.5 * part))]
+    return lengths[np.flatnonzero(lengths >= bound)]
 
 
 def converted(published: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,36 +17,51 @@ BATCH = 16
 class FrameByFrame:
     """Collects prepared frames, runs them through `network` in batches of 16, and keeps `embedding[frame, channel]`.
 
-    `network` takes a float32 tensor `[batch, 3, height, width]` on its device and gives one row a frame.
+    `network` takes a float32 tensor `[batch, 3, height, width]` on its device and gives one row a frame. The batch is
+    one place in memory that is filled again and again, the rows are one table: with thousands of small rows kept
+    between large things that come and go, the memory of an hour's video would be full of holes.
     """
 
     def __init__(self, network: Callable[[Any], Any], device: Any) -> None:
         self._network = network
         self._device = device
-        self._waiting: list[Any] = []
-        self._count = 0
-        self._rows: list[np.ndarray] = []
+        self._batch: Any = None
+        self._waiting = 0
+        self._table = np.empty((0, 0), np.float32)
+        self._rows = 0
 
     def write(self, frames: Any) -> None:
-        self._waiting.append(frames)
-        self._count += len(frames)
-        while self._count >= BATCH:
-            self._run(BATCH)
-
-    def finish(self) -> Arrays:
-        if self._count:
-            self._run(self._count)
-        return {"embedding": np.concatenate(self._rows)}
-
-    def _run(self, count: int) -> None:
         import torch
 
-        waiting = torch.cat(self._waiting)
+        if self._batch is None:
+            self._batch = torch.empty((BATCH, *frames.shape[1:]))
+        done = 0
+        while done < len(frames):
+            part = frames[done : done + BATCH - self._waiting]
+            self._batch[self._waiting : self._waiting + len(part)] = part
+            self._waiting += len(part)
+            done += len(part)
+            if self._waiting == BATCH:
+                self._run()
+
+    def finish(self) -> Arrays:
+        if self._waiting:
+            self._run()
+        return {"embedding": self._table[: self._rows].copy()}
+
+    def _run(self) -> None:
+        import torch
+
         with torch.inference_mode():
-            rows = self._network(waiting[:count].to(self._device))
-        self._rows.append(rows.float().cpu().numpy())
-        self._waiting = [waiting[count:]] if len(waiting) > count else []
-        self._count -= count
+            rows = self._network(self._batch[: self._waiting].to(self._device)).float().cpu().numpy()
+        if self._rows + len(rows) > len(self._table):
+            table = np.empty((max(2 * len(self._table), 64 * BATCH), rows.shape[1]), np.float32)
+            if self._rows:
+                table[: self._rows] = self._table[: self._rows]
+            self._table = table
+        self._table[self._rows : self._rows + len(rows)] = rows
+        self._rows += len(rows)
+        self._waiting = 0
 
 
 def device() -> Any:

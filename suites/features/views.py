@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.types import Frames
+from suites.features.plugins import Frame
 
 SIDE = 224
 CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -24,12 +25,12 @@ def clip_crop(frames: Frames) -> Any:
     >>> clip_crop(np.zeros((1, 240, 416, 3), np.uint8)).shape
     torch.Size([1, 3, 224, 224])
     """
-    return _normalised(_crop(_short_side(floats(frames), "bicubic")), CLIP_MEAN, CLIP_DEVIATION)
+    return _normalised(_crop(_short_side(frames, "bicubic")), CLIP_MEAN, CLIP_DEVIATION)
 
 
 def clip_crop_bytes(frames: Frames) -> Any:
     """The same on bytes: bicubic results are clamped to 0 to 255 and rounded. VBench's way for ViCLIP."""
-    resized = _short_side(floats(frames), "bicubic").clamp(0, 255).round()
+    resized = _short_side(frames, "bicubic").clamp(0, 255).round()
     return _normalised(_crop(resized), CLIP_MEAN, CLIP_DEVIATION)
 
 
@@ -48,10 +49,7 @@ def clip_crop_pictures(frames: Frames) -> Any:
 def clip_squash(frames: Frames) -> Any:
     """Squashed to 224x224 by bilinear interpolation of floats without antialiasing, CLIP's mean and deviation: the
     way of mteb for ViCLIP."""
-    from torch.nn import functional as F
-
-    squashed = F.interpolate(floats(frames), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
-    return _normalised(squashed, CLIP_MEAN, CLIP_DEVIATION)
+    return _normalised(resized(frames, (SIDE, SIDE), "bilinear"), CLIP_MEAN, CLIP_DEVIATION)
 
 
 def imagenet_squash(frames: Frames) -> Any:
@@ -65,37 +63,73 @@ def imagenet_squash(frames: Frames) -> Any:
 
 def imagenet_short_side(frames: Frames) -> Any:
     """VBench's for DINO: bilinear without antialiasing, shorter side to 224, nothing cropped, ImageNet's mean."""
-    return _normalised(_short_side(floats(frames), "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
+    return _normalised(_short_side(frames, "bilinear"), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
 def dinov2_crop(frames: Frames) -> Any:
     """VBench-Long's for DINOv2: bicubic with antialiasing on floats, shorter side to 256, centre crop of 224,
     ImageNet's mean and deviation."""
-    return _normalised(
-        _crop(_short_side(floats(frames), "bicubic", 256, antialias=True)), IMAGENET_MEAN, IMAGENET_DEVIATION
-    )
+    return _normalised(_crop(_short_side(frames, "bicubic", 256, antialias=True)), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
 def dreamsim_squash(frames: Frames) -> Any:
     """VBench-Long's for DreamSim: squashed to 224x224, bicubic with antialiasing on floats; then 0 to 1, or a little
     beyond."""
+    return resized(frames, (SIDE, SIDE), "bicubic", antialias=True) / 255.0
+
+
+def resized(frames: Frames, size: tuple[int, int], mode: str, *, antialias: bool = False) -> Any:
+    """`[time, 3, height, width]` of 0 to 255 at this height and width, as torchvision resizes floats."""
     from torch.nn import functional as F
 
-    squashed = F.interpolate(floats(frames), size=(SIDE, SIDE), mode="bicubic", align_corners=False, antialias=True)
-    return squashed / 255.0
+    whole = _floats(frames)
+    if tuple(whole.shape[-2:]) == size:
+        return whole.clone(memory_format=_contiguous())  # the floats are overwritten with the next chunk
+    return F.interpolate(whole, size=size, mode=mode, align_corners=False, antialias=antialias).contiguous()
 
 
 _last: tuple[Frames, Any] | None = None
+_room = np.empty(0, np.float32)
 
 
-def floats(frames: Frames) -> Any:
-    """`[time, 3, height, width]` of 0 to 255, not to be changed: several views of one chunk share it."""
-    global _last
+def _floats(frames: Frames) -> Any:
+    """`[time, 3, height, width]` of 0 to 255, good until other frames are asked for: several views of one chunk share
+    it. It keeps the order of the bytes and its place in memory: fresh pages for 88 MB a chunk, and putting colours
+    apart, took more time than all resizing."""
+    global _last, _room
     import torch
 
     if _last is None or _last[0] is not frames:
-        _last = (frames, torch.tensor(frames).permute(0, 3, 1, 2).float())
+        if _room.size < frames.size:
+            _room = np.empty(frames.size, np.float32)
+        place = _room[: frames.size].reshape(frames.shape)
+        np.copyto(place, frames)
+        _last = (frames, torch.from_numpy(place).permute(0, 3, 1, 2))
     return _last[1]
+
+
+def by_table(frame: Frame, table: np.ndarray, device: Any) -> Any:
+    """`[1, 3, height, width]` on the device: every byte of a frame `[height, width, 3]` replaced by the table's number
+    (float32 `[256]`). What arithmetic on floats would give, in one pass.
+
+    >>> import torch
+    >>> by_table(np.full((2, 4, 3), 255, np.uint8), np.arange(256, dtype=np.float32), torch.device("cpu")).shape
+    torch.Size([1, 3, 2, 4])
+    """
+    import cv2
+    import torch
+
+    height, width = frame.shape[:2]
+    planes = np.stack(cv2.split(frame))
+    if device.type == "cpu":
+        return torch.from_numpy(cv2.LUT(planes.reshape(-1, width), table)).view(1, 3, height, width)
+    return torch.from_numpy(table).to(device)[torch.from_numpy(planes).to(device).int()][None]
+
+
+def _contiguous() -> Any:
+    import torch
+
+    return torch.contiguous_format
 
 
 def _sides(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
@@ -103,13 +137,8 @@ def _sides(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
     return (side, int(side * width / height)) if height <= width else (int(side * height / width), side)
 
 
-def _short_side(frames: Any, mode: str, side: int = SIDE, *, antialias: bool = False) -> Any:
-    from torch.nn import functional as F
-
-    size = _sides(*frames.shape[-2:], side)
-    if tuple(frames.shape[-2:]) == size:
-        return frames
-    return F.interpolate(frames, size=size, mode=mode, align_corners=False, antialias=antialias)
+def _short_side(frames: Frames, mode: str, side: int = SIDE, *, antialias: bool = False) -> Any:
+    return resized(frames, _sides(*frames.shape[1:3], side), mode, antialias=antialias)
 
 
 def _crop(frames: Any) -> Any:

@@ -18,7 +18,7 @@ from bench.types import Clip, Frames
 from suites.features.networks import device
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every
-from suites.features.views import floats
+from suites.features.views import resized
 from suites.vbench.consistency import missing
 
 LONGEST = 512
@@ -31,15 +31,9 @@ def musiq_picture(frames: Frames) -> Any:
     >>> musiq_picture(np.zeros((1, 240, 600, 3), np.uint8)).shape
     torch.Size([1, 3, 204, 512])
     """
-    from torch.nn import functional as F
-
-    tensor = floats(frames)
-    height, width = tensor.shape[-2:]
-    if max(height, width) > LONGEST:
-        scale = LONGEST / max(height, width)
-        size = (int(scale * height), int(scale * width))
-        tensor = F.interpolate(tensor, size=size, mode="bilinear", align_corners=False)
-    return tensor / 255.0
+    height, width = frames.shape[1:3]
+    scale = min(LONGEST / max(height, width), 1.0)
+    return resized(frames, (int(scale * height), int(scale * width)), "bilinear") / 255.0
 
 
 class MusiqFrames:
