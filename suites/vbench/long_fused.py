@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 
 from bench import weights
-from bench.errors import KeepframeError
 from bench.types import Clip
 from suites.features.networks import FrameByFrame, device
 from suites.features.protocols import Evidence, Feature, Series, View
 from suites.features.views import dinov2_crop, dreamsim_squash
+from suites.judging.protocol import DroppedOut
 from suites.vbench.consistency import consistency, missing
 from suites.vbench.embeddings import ClipB32Frames, DinoFrames
 from suites.vbench.long import CLIP_S, clip_to_clip, clips, fused, mapping
@@ -81,9 +81,9 @@ class _ClipToClip:
 
     def features(self, evidence: Evidence) -> tuple[Feature, ...]:
         if len(first_frames(evidence.clip)) < 2:
-            raise KeepframeError(
+            raise DroppedOut(  # VBench-Long skips it here too
                 f"{evidence.clip.path.name} is one clip of {CLIP_S} seconds: there is no other to compare it with.",
-                "Give a longer video.",
+                "Nothing is to be mended: it counts in no mean.",
             )
         return (self.starts(),)
 

@@ -26,6 +26,7 @@ from suites.features import dino, dreamsim, views
 from suites.features.dino import Build, Dino
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
+from suites.judging.protocol import DroppedOut
 from suites.vbench.embeddings import DinoFrames
 from suites.vbench.long import clips
 from suites.vbench.long_fused import BackgroundClipToClip, DinoV2Starts, SubjectClipToClip, SubjectFused
@@ -224,7 +225,7 @@ def test_the_joint_score_is_half_of_each_and_a_single_clip_is_taken_alone() -> N
     alone = Evidence(short, {DinoFrames().name: {"embedding": inside[:5]}})
     assert [feature.name for feature in SubjectFused().features(alone)] == [DinoFrames().name]
     assert SubjectFused()(alone).values.tolist() == [pytest.approx(published_consistency(torch.from_numpy(inside[:5])))]
-    with pytest.raises(KeepframeError, match="one clip of 2 seconds"):
+    with pytest.raises(DroppedOut, match="one clip of 2 seconds"):
         SubjectClipToClip().features(alone)
 
 
