@@ -46,7 +46,8 @@ class Amt:
             left, _, top, _ = _sides(height, width)
             drawn = drawn[:, top : top + height, left : left + width]
             levels = (drawn * 255.0).to(torch.uint8).cpu().numpy()  # what AMT draws lies in 0 to 1
-        return cv2.merge(list(levels))
+        guess: Frame = cv2.merge(list(levels))
+        return guess
 
     def _seen(self, frame: Frame) -> Any:
         """The frame as AMT sees it; the second of a pair is the first of the next."""

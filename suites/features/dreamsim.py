@@ -50,7 +50,8 @@ class DreamSim(nn.Module):
         ]
         joint = torch.cat(parts, dim=1)
         joint = joint - joint.mean(dim=1, keepdim=True)
-        return joint / joint.norm(dim=1, keepdim=True)
+        out: Tensor = joint / joint.norm(dim=1, keepdim=True)
+        return out
 
 
 def read(archive: Path, dino: Path) -> DreamSim:

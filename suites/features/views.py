@@ -80,11 +80,12 @@ def dreamsim_squash(frames: Frames) -> Any:
 
 def resized(frames: Frames, size: tuple[int, int], mode: str, *, antialias: bool = False) -> Any:
     """`[time, 3, height, width]` of 0 to 255 at this height and width, as torchvision resizes floats."""
+    import torch
     from torch.nn import functional as F
 
     whole = _floats(frames)
     if tuple(whole.shape[-2:]) == size:
-        return whole.clone(memory_format=_contiguous())  # the floats are overwritten with the next chunk
+        return whole.clone(memory_format=torch.contiguous_format)  # the next chunk overwrites the floats
     return F.interpolate(whole, size=size, mode=mode, align_corners=False, antialias=antialias).contiguous()
 
 
@@ -126,19 +127,14 @@ def by_table(frame: Frame, table: np.ndarray, device: Any) -> Any:
     return torch.from_numpy(table).to(device)[torch.from_numpy(planes).to(device).int()][None]
 
 
-def _contiguous() -> Any:
-    import torch
-
-    return torch.contiguous_format
-
-
 def _sides(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
     """Height and width with the shorter at `side`; the longer is cut to whole pixels, as torchvision does."""
     return (side, int(side * width / height)) if height <= width else (int(side * height / width), side)
 
 
 def _short_side(frames: Frames, mode: str, side: int = SIDE, *, antialias: bool = False) -> Any:
-    return resized(frames, _sides(*frames.shape[1:3], side), mode, antialias=antialias)
+    height, width = frames.shape[1:3]
+    return resized(frames, _sides(height, width, side), mode, antialias=antialias)
 
 
 def _crop(frames: Any) -> Any:

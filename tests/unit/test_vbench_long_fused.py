@@ -238,6 +238,8 @@ def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.skipif(RECIPES["vbench"].missing() is not None, reason="needs: keepframe isolate vbench")
 @pytest.mark.box
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_dreamsim_is_the_published_package(tmp_path: Path) -> None:
     """Full size, random numbers: the package writes and reads the LoRA file, ours reads the same files from a zip."""
     full = {"width": 768, "depth": 12, "patch": 16, "positions": 197}
