@@ -116,7 +116,7 @@ class _Questionnaire:
         pictures, video = shown(evidence, PICTURES), evidence.clip.path.stem
 
         def yes(part: str, question: str) -> bool:
-            inquiry = Inquiry(video, f"{self.name}.{part}", _SHOWN + question + _FORM, pictures)
+            inquiry = Inquiry(video, f"{self.name}.{part}", _SHOWN + question + _FORM, pictures, yes_or_no=True)
             return says_yes(judge.ask(inquiry).text)
 
         if not yes("gate", self.sheet.gate):

@@ -58,6 +58,7 @@ class Endpoint:
         self._model = options["model"]
         self._first_wait_s = first_wait_s
         self._next_at = 0.0
+        self._away = False
         version = f" {options['version']}" if "version" in options else ""
         host = parts.netloc.rpartition("@")[2]  # no password gets into an address
         self.name = f"endpoint {host}{parts.path.rstrip('/')} {self._model}{version} max_tokens={self._max_tokens}"
@@ -66,21 +67,26 @@ class Endpoint:
         return None  # whether it answers is known when it is asked
 
     def ask(self, inquiry: Inquiry) -> Reply:
-        """Tries five times when the server is busy or away, waiting longer each time or as long as it says.
+        """Tries five times when the server is busy or away, waiting longer each time or as long as it says. Once that
+        was in vain, later questions get one try each until one is answered: a server that is gone for good must not
+        cost a long run 15 seconds a question.
 
         Raises UnavailableError when no answer came, or none that can be read.
         """
         body = json.dumps(self._body(inquiry)).encode()
         wait_s = self._first_wait_s
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(1 if self._away else TRIES)):
             self._keep_rate()
             try:
-                return self._read(self._post(body))
+                reply = self._read(self._post(body))
+                self._away = False
+                return reply
             except (OSError, HTTPException, ValueError) as error:
                 status = error.code if isinstance(error, HTTPError) else None
                 if left == 0 or (status is not None and status not in BUSY):
+                    self._away = status is None or status in BUSY
                     raise UnavailableError(
-                        f"The judge at {self._url} gave no answer: {_reason(error)}.", _mend(status)
+                        f"The judge at {self._url} gave no answer: {_reason(error)}.", _mend(error, status)
                     ) from error
                 time.sleep(min(LONGEST_WAIT_S, _asked_to_wait_s(error) or wait_s))
                 wait_s *= 2
@@ -107,7 +113,11 @@ class Endpoint:
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(self._url, data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            return json.loads(response.read())
+            said = response.read()
+        try:
+            return json.loads(said)
+        except ValueError as error:
+            raise ValueError(f"what it sent is no JSON, but {said[:60]!r}") from error
 
     def _read(self, data: Any) -> Reply:
         try:
@@ -140,9 +150,9 @@ def _reason(error: Exception) -> object:
     return getattr(error, "reason", None) or error
 
 
-def _mend(status: int | None) -> str:
+def _mend(error: Exception, status: int | None) -> str:
     if status in (401, 403):
         return f"Set {KEY_VARIABLES[0]} to the key of this endpoint."
-    if status in (400, 404, 422):
+    if status in (400, 404, 422) or isinstance(error, ValueError):
         return "Look at the address, the model's name, and whether it takes pictures."
     return "Start the server, then run the same command with --retry: what was answered is kept."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bench.digest import digest_bytes, key
 from bench.errors import StoreError
-from suites.judging.protocol import Inquiry, Judge, Reply
+from suites.judging.protocol import Inquiry, Judge, Reply, answers
 
 
 class Spent(NamedTuple):
@@ -40,7 +40,9 @@ class Kept:
         at = key("answer", judge=self.name, question=inquiry.text, pictures=pictures)
         path = self._root / at[:2] / f"{at}.json"
         try:
-            return Reply(str(json.loads(path.read_text(encoding="utf-8"))["text"]))
+            text = str(json.loads(path.read_text(encoding="utf-8"))["text"])
+            if answers(inquiry, text):
+                return Reply(text)
         except (OSError, ValueError, KeyError, TypeError):  # absent or damaged: it is asked anew
             pass
         reply = self._judge.ask(inquiry)
@@ -50,6 +52,8 @@ class Kept:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _ledger(self._root).open("a", encoding="utf-8") as ledger:  # a short line is written in one go
                 ledger.write(json.dumps({"judge": self.name, **cost}) + "\n")
+            if not answers(inquiry, reply.text):  # paid for, but no answer: --retry asks again
+                return reply
             aside.write_text(json.dumps({"question": inquiry.text, "text": reply.text}), encoding="utf-8")
             aside.replace(path)
         except OSError as error:

@@ -30,12 +30,14 @@ class Inquiry:
     """One question about one video.
 
     `video` and `name` tell answers in a file apart; other judges see the text and the pictures (JPEG, in order) alone.
+    `yes_or_no`: nothing else is an answer, and what else comes back is not kept as one.
     """
 
     video: str
     name: str
     text: str
     pictures: tuple[bytes, ...] = ()
+    yes_or_no: bool = False
 
 
 @runtime_checkable
@@ -59,13 +61,23 @@ def says_yes(answer: str) -> bool:
     >>> says_yes("Yes."), says_yes("**No**, the coat is not the same: yes, really.")
     (True, False)
     """
-    found = re.search(r"\b(yes|no)\b", answer.lower())
+    found = _decides(answer)
     if found is None:
         raise KeepframeError(
             f"The judge was asked for yes or no and said: {_short(answer)!r}.",
             "Try again with --retry, or use another judge or a larger model.",
         )
-    return found[1] == "yes"
+    return found == "yes"
+
+
+def answers(inquiry: Inquiry, text: str) -> bool:
+    """Whether the text is an answer to this question at all."""
+    return not inquiry.yes_or_no or _decides(text) is not None
+
+
+def _decides(answer: str) -> str | None:
+    found = re.search(r"\b(yes|no)\b", answer.lower())
+    return found[1] if found else None
 
 
 def shares(answers: Sequence[bool]) -> list[float]:

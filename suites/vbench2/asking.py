@@ -61,21 +61,23 @@ class Asking:
         times = [self._clip.times_s[frame] for frame in sampled(self._clip.frames, PICTURES)]
         self.times = ", ".join(f"{at_s:.2f} s" for at_s in times)
 
-    def says(self, part: str, question: str, pictures: tuple[bytes, ...] = ()) -> str:
+    def says(self, part: str, question: str, pictures: tuple[bytes, ...] = (), *, yes_or_no: bool = False) -> str:
         """The judge's words; `part` names the question in a file of answers."""
-        return self._judge.ask(Inquiry(self._clip.path.stem, f"{self._metric}.{part}", question, pictures)).text
+        inquiry = Inquiry(self._clip.path.stem, f"{self._metric}.{part}", question, pictures, yes_or_no)
+        return self._judge.ask(inquiry).text
 
-    def whole(self, part: str, question: str) -> str:
+    def whole(self, part: str, question: str, *, yes_or_no: bool = False) -> str:
         """The judge's words about the whole video."""
-        return self.says(part, f"{self._about(self._clip.duration_s, self.times)} {question}", self.pictures)
+        about = self._about(self._clip.duration_s, self.times)
+        return self.says(part, f"{about} {question}", self.pictures, yes_or_no=yes_or_no)
 
     def yes(self, part: str, question: str) -> bool:
         """Whether the answer about the whole video is yes. Raises KeepframeError for neither yes nor no."""
-        return says_yes(self.whole(part, f"{FORM}\n{question}"))
+        return says_yes(self.whole(part, f"{FORM}\n{question}", yes_or_no=True))
 
     def yes_of(self, part: str, about: str, question: str, pictures: tuple[bytes, ...]) -> bool:
         """Whether the answer about some of the pictures, or about a text, is yes."""
-        return says_yes(self.says(part, f"{about} {FORM}\n{question}", pictures))
+        return says_yes(self.says(part, f"{about} {FORM}\n{question}", pictures, yes_or_no=True))
 
     def _about(self, seconds: float, times: str) -> str:
         return (

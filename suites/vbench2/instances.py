@@ -53,7 +53,7 @@ class InstancePreservation:
         broken = False
         for k, (first, end) in enumerate(stretches(clip)):
             pictures = tuple(picture for at_s, picture in looks if first <= at_s < end)
-            answer = judge.ask(Inquiry(clip.path.stem, f"{self.name}.{k}", question, pictures))
+            answer = judge.ask(Inquiry(clip.path.stem, f"{self.name}.{k}", question, pictures, yes_or_no=True))
             if says_yes(answer.text):
                 broken = True
                 break

@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,37 @@ def test_an_answer_is_paid_once(server: FakeServer, tmp_path: Path) -> None:
         for pictures in ((PICTURE, PICTURE), (PICTURE,)):
             judge.ask(Inquiry("a", "q", text, pictures))
     assert spent(tmp_path).questions == len(server.asked)
+
+
+def test_nonsense_is_paid_for_and_asked_again(server: FakeServer, tmp_path: Path) -> None:
+    judge = Kept(Endpoint(server.address()), tmp_path)
+    asked = Inquiry("a", "q", "Is it black? Yes or no.", (PICTURE,), yes_or_no=True)
+    server.reply = lambda question: "Banana."
+    assert judge.ask(asked).text == "Banana."
+    assert judge.ask(Inquiry("a", "q", asked.text, asked.pictures)).text == "Banana."  # kept as words
+    server.reply = lambda question: "Yes."
+    assert judge.ask(asked).text == "Yes."  # also where nonsense was kept before
+    assert judge.ask(asked).text == "Yes." and spent(tmp_path).questions == len(server.asked) == 3
+
+
+def test_a_server_that_is_gone_is_tried_five_times_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Endpoint("http://127.0.0.1:9/v1?model=m", first_wait_s=0.001)
+    tries: list[bytes] = []
+
+    def post(body: bytes) -> object:
+        tries.append(body)
+        if len(tries) == 7:
+            return {"choices": [{"message": {"content": "Yes."}}]}
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(judge, "_post", post)
+    counts = []
+    for _ in range(4):
+        before = len(tries)
+        with suppress(UnavailableError):
+            judge.ask(INQUIRY)
+        counts.append(len(tries) - before)
+    assert counts == [5, 1, 1, 5]  # the third is answered
 
 
 def test_answers_in_a_file(tmp_path: Path) -> None:
