@@ -37,8 +37,8 @@ def main() -> None:
     asked = json.loads(sys.stdin.readline())
     metrics = [resolve("video-metric", name)() for name in DIMENSIONS]
     files = ("dino-vitb16", "clip-b32", "clip-l14", "laion-aesthetic", "raft", "musiq-spaq", "amt-s")
-    stubs = {name: Path(asked["head"]).with_name(f"{name}.stub") for name in files if name != "laion-aesthetic"}
     if asked["head"]:
+        stubs = {name: Path(asked["head"]).with_name(f"{name}.stub") for name in files if name != "laion-aesthetic"}
         for path in stubs.values():
             path.touch()
         _stub()

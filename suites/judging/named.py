@@ -1,5 +1,6 @@
 """Which judge a word on the command line means."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from bench import registry
@@ -18,9 +19,7 @@ def open_judge(ref: str, answers: Path) -> Judge:
     Raises UsageError when it names none of them.
     """
     if ref.startswith(("http://", "https://")):
-        from suites.judging.endpoint import Endpoint
-
-        return Kept(Endpoint(ref), answers)
+        return Kept(_endpoint(ref), answers)
     if ref.startswith("local:"):
         from suites.judging.local import LocalModel
 
@@ -38,3 +37,11 @@ def open_judge(ref: str, answers: Path) -> Judge:
         f"{ref!r} names no judge.",
         "Give answers.csv, https://host/v1?model=NAME, local:org/model@revision or ./mine.py:Judge",
     )
+
+
+@lru_cache(maxsize=8)
+def _endpoint(address: str) -> Judge:
+    """One for a process, not one for a video: it keeps the rate, and knows whether the server is gone."""
+    from suites.judging.endpoint import Endpoint
+
+    return Endpoint(address)

@@ -197,6 +197,12 @@ def test_a_server_that_is_gone_is_tried_five_times_once(monkeypatch: pytest.Monk
     assert counts == [5, 1, 1, 5]  # the third is answered
 
 
+def test_videos_share_an_endpoint(tmp_path: Path) -> None:
+    """Its rate is kept over all of them, and a server that is gone is known to be gone."""
+    first, second = (open_judge("http://127.0.0.1:9/v1?model=m", tmp_path) for _ in range(2))
+    assert isinstance(first, Kept) and isinstance(second, Kept) and first._judge is second._judge
+
+
 def test_answers_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
     path.write_text("video,question,answer\na,q,yes\na,r,no\n")
