@@ -109,6 +109,11 @@ class Evidence:
 
     def question(self, dimension: str) -> Any:
         """What the prompt list says for this dimension. Raises KeepframeError when it says nothing of this video."""
+        if dimension not in self.questions and self.questions:
+            raise KeepframeError(
+                f"The prompt list asks {', '.join(self.questions)} of {self.clip.path.stem}, not {dimension}.",
+                "Nothing is to be mended where videos of several dimensions lie in one folder: it counts in no mean.",
+            )
         if dimension not in self.questions:
             raise KeepframeError(
                 f"No prompt list says what {dimension} asks about {self.clip.path.stem}.",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from bench import registry
 from bench.errors import KeepframeError, UsageError
-from bench.types import Frames, Prompt, Size
+from bench.types import Clip, Frames, Prompt, Size
 from bench.video.clip import probe
 from bench.video.footage import load
 from bench.video.procedural import write_clip
@@ -408,3 +409,11 @@ def test_a_prompts_videos_are_one_row_of_diversity(tmp_path: Path) -> None:
         build("t", {"mine": load(folder)}, {"mine": folder}, ["vbench2_mechanics"])
     with pytest.raises(UsageError, match="--model tracker="):
         build("t", {"mine": load(folder)}, {"mine": folder}, ["vbench2_multi_view_consistency"], Beside())
+
+
+def test_a_list_that_asks_something_else_of_a_video_is_told_from_no_list() -> None:
+    clip = Clip(Path("a.mp4"), "", Fraction(4), Size(8, 8), (0.0,), 0.25)
+    with pytest.raises(KeepframeError, match="asks mechanics of a, not material"):
+        Evidence(clip, questions={"mechanics": ["Does it fall?"]}).question("material")
+    with pytest.raises(KeepframeError, match="No prompt list says what material asks"):
+        Evidence(clip).question("material")
