@@ -275,13 +275,13 @@ class Store:
         rates    system curve case group horizon_s memory_key history_s bytes tokens floats encode_ms recall_ms
         failures system case group file metric stage error message
 
-        A row computed twice (two runs at once) counts once.
+        A row computed twice (two runs at once) counts once; of several failures the last one counts.
         """
         import duckdb
 
         con = duckdb.connect(":memory:")
         for table in TABLES:
-            con.register(f"{table}_rows", self._dataset(table))
+            con.register(f"{table}_rows", self._failed() if table == "failures" else self._dataset(table))
         con.register("planned_rows", self.plan(key))
         con.execute("SET enable_external_access = false")
         con.execute(_VIEWS)
@@ -300,6 +300,11 @@ class Store:
         tables = {name: con.sql(f"SELECT * FROM {name} ORDER BY {by}").to_arrow_table() for name, by in order.items()}
         scores = con.sql("SELECT * FROM scores").to_arrow_table()
         return Results(key=run["key"], run=run, scores=scores, **tables)
+
+    def _failed(self) -> pa.Table:
+        """Failures with their place in time: of something that failed again, the last reason is the one that holds."""
+        rows = self._read("failures")
+        return rows.append_column("place", pa.array(range(len(rows)), pa.int64()))
 
     def _files(self, table: str) -> list[Path]:
         return sorted((self.root / table).glob("*.parquet"))
@@ -368,8 +373,8 @@ CREATE VIEW rates AS
     LEFT JOIN spent r ON r.subject_key = a.prediction_key AND r.stage = 'recall';
 CREATE VIEW failures AS
     WITH broken AS (
-        SELECT key, any_value(stage) AS stage, any_value(error) AS error, any_value(message) AS message
-        FROM failures_rows GROUP BY key
+        SELECT key, stage, error, message FROM failures_rows
+        QUALIFY row_number() OVER (PARTITION BY key ORDER BY place DESC) = 1
     ), whole AS (
         SELECT DISTINCT a."system", a."case", a."group", a.file, NULL::VARCHAR AS metric, b.stage, b.error, b.message
         FROM answers a JOIN broken b ON b.key = a.prediction_key

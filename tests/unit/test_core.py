@@ -181,6 +181,26 @@ def test_compacting_changes_no_row_and_doubles_count_once(tmp_path: Path) -> Non
     assert store.results().scores.sort_by("moment").equals(before)
 
 
+def test_what_failed_again_says_why_it_failed_last(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r")
+    rows = [
+        dict.fromkeys(PLAN.names)
+        | {"case": case, "system": "s", "metric": "m", "score_key": f"score {case}", "prediction_key": case}
+        for case in ("a", "b")
+    ]
+    store.save_run(
+        "key", {"name": "n", "spec": {}, "sessions": [{"started_at": 1}]}, pa.Table.from_pylist(rows, schema=PLAN)
+    )
+    for k, message in enumerate(["banana", "unreachable", "no answer"]):
+        for address in ("score a", "b"):  # one metric of one case, all of the other
+            failure = {"key": address, "stage": f"{k}", "error": "Error", "message": message, "session": "s"}
+            store.add("failures", [failure])
+        found = {row["case"]: (row["stage"], row["message"]) for row in store.results().failures.to_pylist()}
+        assert found == {"a": (f"{k}", message), "b": (f"{k}", message)}
+    store.compact("failures", most=2)
+    assert {row["message"] for row in store.results().failures.to_pylist()} == {"no answer"}
+
+
 def test_runs_are_found_by_digits_name_or_latest(tmp_path: Path) -> None:
     store = Store(tmp_path / "r")
     for at, key in enumerate(["abc1", "abd2"]):
