@@ -71,6 +71,7 @@ def score(
         footage = {
             label: load(
                 folder,
+                every_file=True,
                 cache=opened.root / "cache" / "clips.json",
                 progress=lambda done, total, what: report("probe", done, total, what),
             )

@@ -81,8 +81,9 @@ def carry_out(
     finally:
         for table in TABLES:
             store.compact(table)
-    answers = len(plan.table.group_by("prediction_key").aggregate([]))
-    return Outcome(plan, done, answers - total - len(plan.problems), time.monotonic() - began)
+    answers = plan.table.group_by(["system", "case", "prediction_key"]).aggregate([])["prediction_key"].to_pylist()
+    readable = sum(address not in plan.problems for address in answers)
+    return Outcome(plan, done, readable - total, time.monotonic() - began)
 
 
 def _footage(spec: RunSpec, root: Path, report: Report) -> Footage:

@@ -1,8 +1,8 @@
 """A folder of videos, as the benchmark sees it: what can be measured, what cannot, and what is known of each.
 
 Nothing is dropped in silence. A file that cannot be read stays in the list with its problem, and becomes
-failed rows; the same video twice is measured once, and said. Reading every file from end to end and hashing
-it is slow, so the facts are kept in a cache keyed by path, size and modification time.
+failed rows; the same video twice is measured once, and said, unless every file is asked for. Reading every file from
+end to end and hashing it is slow, so the facts are kept in a cache keyed by path, size and modification time.
 """
 
 import os
@@ -53,12 +53,15 @@ class Footage:
     warnings: tuple[str, ...] = field(default=())
 
 
-def load(folder: Path, *, progress: Progress | None = None, cache: Path | None = None) -> Footage:
+def load(
+    folder: Path, *, progress: Progress | None = None, cache: Path | None = None, every_file: bool = False
+) -> Footage:
     """Every video under `folder` (or the one video that `folder` is), probed and annotated.
 
     A `MANIFEST.csv` or `manifest.csv` in the folder may add captions, tags and cuts; so may a `.json`
     beside a clip (see `bench.video.annotation`). The manifest wins where both speak. `cache` is a JSON file
-    that remembers what was probed; it may be deleted at any time.
+    that remembers what was probed; it may be deleted at any time. With `every_file` copies stay: what a generator
+    made for two prompts is two answers, also where it made the same.
 
     Raises `UsageError` when there is no such folder or no video in it, or when an annotation is wrong. A
     video that cannot be read raises nothing: its item carries the problem.
@@ -84,7 +87,7 @@ def load(folder: Path, *, progress: Progress | None = None, cache: Path | None =
         if progress:
             progress(done, len(names), name)
     known.save()
-    return _measured_once(items)
+    return _each_by_itself(items) if every_file else _measured_once(items)
 
 
 def _videos(folder: Path) -> dict[str, Path]:
@@ -135,6 +138,18 @@ def _item(name: str, path: Path, listed: Notes | None, known: Probed) -> Item:
             "Cuts are the index of the first frame of each new shot, counted from 0.",
         )
     return replace(item, clip=clip)
+
+
+def _each_by_itself(items: list[Item]) -> Footage:
+    first: dict[str, Item] = {}
+    copies = [
+        (item, same) for item in items if item.clip and (same := first.setdefault(item.clip.digest, item)) != item
+    ]
+    said = [
+        f"{len(copies)} of {len(items)} videos are copies (as {copy.name} is of {same.name}); each counts by itself"
+        for copy, same in copies[:1]
+    ]
+    return Footage(tuple(items), tuple(said))
 
 
 def _measured_once(items: list[Item]) -> Footage:

@@ -1,6 +1,7 @@
 """`keepframe score`: folders in, rows out; what is missing or broken is said and never made up."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,6 +167,34 @@ def test_tries_at_one_prompt_are_one_unit_and_numbered_takes_are_not() -> None:
         "x-1": "2",
     }
     assert set(_groups(tries).values()) == {"a cat", "a dog-0", "take-0", "take-1", "x-0", "x-1"}
+
+
+def test_the_same_video_for_other_prompts_is_a_case_for_each(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    videos = tmp_path / "collapsed"
+    videos.mkdir()
+    for name in ("a cat-0", "a cat-1", "two small dogs-0"):
+        shutil.copy(folder / "static-0.mp4", videos / f"{name}.mp4")
+    for name in ("broken-0", "broken-1"):
+        (videos / f"{name}.mp4").write_bytes(b"not a video")
+    prompts = tmp_path / "p.json"
+    prompts.write_text(json.dumps({"a cat-0": "a cat", "a cat-1": "a cat", "two small dogs-0": "two small dogs"}))
+    command = ["score", f"a={videos}", "--metrics", f"{__name__}:Words,temporal_flickering", "--prompts", str(prompts)]
+    command += ["--workers", "1", "--store", str(tmp_path / "s"), "--json"]
+    for done in (3, 0):
+        assert app()(command, result_action="return_value") == 0
+        told = capfd.readouterr()
+        last = json.loads(told.out.strip().splitlines()[-1])
+        assert (last["done"], last["done_before"], last["failures"]) == (done, 3 - done, 2)
+    assert "2 of 5 videos are copies (as a cat-1.mp4 is of a cat-0.mp4)" in " ".join(told.err.split())
+    found = Store(tmp_path / "s").results().scores.to_pylist()
+    words = {row["case"]: row["value"] for row in found if row["metric"] == "words"}
+    assert words == {"a cat-0": 2, "a cat-1": 2, "two small dogs-0": 3}
+    steady = {row["case"]: row["value"] for row in found if row["metric"] == "temporal_flickering"}
+    assert len(steady) == 3 and len(set(steady.values())) == 1
+    assert len({row["score_key"] for row in Store(tmp_path / "s").plan(last["run"]).to_pylist()}) == 5
+    assert len(list((tmp_path / "s" / "cache" / "features").rglob("*.npz"))) == 1  # seen once
 
 
 def test_the_verb_runs_resumes_and_says_how_it_went(

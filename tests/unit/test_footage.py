@@ -116,6 +116,9 @@ def test_the_same_video_twice_is_measured_once_and_said(folder):
     assert "z.mp4" not in by_name(found)
     assert found.warnings == ("z.mp4 is the same video as a.mp4; measured once",)
     assert {"e1.mp4", "e2.mp4"} < set(by_name(found))  # two failures are two failures
+    every = load(folder, every_file=True)
+    assert {"a.mp4", "z.mp4"} < set(by_name(every))
+    assert every.warnings == ("1 of 6 videos are copies (as z.mp4 is of a.mp4); each counts by itself",)
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "no videos"])
