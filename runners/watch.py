@@ -34,6 +34,7 @@ from suites.features.said import Said, read_said
 from suites.judging.kept import Spent, spent
 from suites.judging.named import open_judge
 from suites.judging.protocol import Judge
+from suites.vbench2.dimensions import PREFIX
 
 SUITE, VERSION = "perceptual", "1"
 _VIDEOS = Plugin("videos", {}, "")  # stands where a run has a memory and a generator: the videos are there already
@@ -92,6 +93,7 @@ def build(
     problems: dict[str, str] = {}
     seen: set[str] = set()
     prompted: dict[str, None] = {}  # in order, each once
+    asked_of = dict.fromkeys(judges, 0)
     for system, footage in systems.items():
         shown = {item.name: _storyboard(item, said) for item in footage.items}
         numbered: dict[str, list[Item]] = {}
@@ -106,8 +108,12 @@ def build(
             mine = {
                 ref: metric
                 for ref, metric in judges.items()
-                if item is together[0] or not getattr(metric, "once_a_prompt", False)
+                if (item is together[0] or not getattr(metric, "once_a_prompt", False)) and _asks(metric, item, said)
             }
+            for ref in mine:
+                asked_of[ref] += 1
+            if not mine:
+                continue
             known = _known(item, lines, beside, asked) | {"siblings": [_content(one) for one in together]}
             ask, case_key = _ask(system, item, lines, mine, known)
             rows += [
@@ -140,6 +146,12 @@ def build(
         raise UsageError(
             f"{beside.prompts} names none of the videos.", did_you_mean(next(iter(said.prompts), ""), every)
         )
+    unasked = [ref for ref, count in asked_of.items() if not count]
+    if unasked and not rows:
+        raise UsageError(
+            f"{beside.prompts} asks nothing of these videos for {', '.join(unasked)}.",
+            "Name dimensions that it asks of them, or give the folder of these dimensions' videos.",
+        )
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
     spec = RunSpec(
         name=name,
@@ -158,6 +170,7 @@ def build(
         metrics={m.name: m.version for m in judges.values()},
         warnings=(
             *(f"{system}: {text}" for system, footage in systems.items() for text in footage.warnings),
+            *(f"{ref} has no row: {beside.prompts} asks it of none of these videos" for ref in unasked),
             *_cautions(judges.values(), prompted),
         ),
     )
@@ -213,6 +226,13 @@ def paid(store: Store) -> Spent:
 
 def _answers(store: Store) -> Path:
     return store.root / "cache" / "answers"
+
+
+def _asks(metric: VideoMetric, item: Item, said: Said | None) -> bool:
+    """Whether a metric is meant for a video. Only VBench-2.0's list has a say in it, which asks each of its dimensions
+    of some prompts' videos; a video that it does not know fails, with the reason."""
+    listed = {} if said is None else said.question(item.name)
+    return not listed or not metric.name.startswith(PREFIX) or metric.name.removeprefix(PREFIX) in listed
 
 
 def _ask(

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from bench import registry
+from bench.cli import app
 from bench.errors import KeepframeError, UsageError
+from bench.store import Store
 from bench.types import Clip, Frames, Prompt, Size
 from bench.video.clip import probe
 from bench.video.footage import load
@@ -409,6 +411,44 @@ def test_a_prompts_videos_are_one_row_of_diversity(tmp_path: Path) -> None:
         build("t", {"mine": load(folder)}, {"mine": folder}, ["vbench2_mechanics"])
     with pytest.raises(UsageError, match="--model tracker="):
         build("t", {"mine": load(folder)}, {"mine": folder}, ["vbench2_multi_view_consistency"], Beside())
+
+
+def test_only_what_the_list_asks_of_a_video_is_planned(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    asked = {"It melts.": "Thermotics", "It falls.": "Mechanics", "A man walks.": "Human_Clothes", "It sings.": "Other"}
+    for place, prompts in (("a", ("It melts.", "It falls.", "A man walks.", "Nobody asked")), ("b", ("It sings.",))):
+        (tmp_path / place).mkdir()
+        for prompt in prompts:
+            made = write_clip("static", 0, tmp_path / "made", size=Size(96, 64), fps=8, seconds=1)
+            made.rename(tmp_path / place / f"{prompt}-0.mp4")
+    listed = [{"prompt_en": one, "dimension": [what], "auxiliary_info": ["Is it?"]} for one, what in asked.items()]
+    (tmp_path / "list.json").write_text(json.dumps(listed))
+    (tmp_path / "answers.csv").write_text(
+        "video,question,answer\n"
+        "It melts.-0,vbench2_thermotics.0,yes\n"
+        "It falls.-0,vbench2_mechanics.0,no\n"
+        "A man walks.-0,vbench2_human_clothes.one,yes\n"
+        "A man walks.-0,vbench2_human_clothes.same,yes\n"
+        "A man walks.-0,vbench2_human_clothes.clothes,yes\n"
+    )
+    metrics = [PREFIX + name for name in ("thermotics", "mechanics", "human_clothes", "material")]
+    command = ["score", f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}", "--workers", "1", "--store", str(tmp_path / "s")]
+    command += ["--prompts", str(tmp_path / "list.json"), "--judge", str(tmp_path / "answers.csv"), "--json"]
+    every = ",".join([*metrics, "temporal_flickering"])
+    assert app()([*command, "--metrics", every], result_action="return_value") == 0
+    results = Store(tmp_path / "s").results()
+    pairs = {(row["case"], row["metric"]) for row in results.planned.to_pylist() if row["metric"].startswith(PREFIX)}
+    told = {("It melts.-0", metrics[0]), ("It falls.-0", metrics[1]), ("A man walks.-0", metrics[2])}
+    unknown = {("Nobody asked-0", name) for name in metrics}  # perhaps a wrong file name: it fails and says so
+    assert pairs == told | unknown
+    scored = {(row["case"], row["metric"]): row["value"] for row in results.scores.to_pylist()}
+    assert {pair: scored[pair] for pair in told} == dict(zip(sorted(told), (1.0, 0.0, 1.0), strict=True))
+    assert {(row["case"], row["metric"]) for row in results.failures.to_pylist()} == unknown
+    assert sum(metric == "temporal_flickering" for _, metric in scored) == 5
+    with pytest.raises(UsageError, match="asks nothing of these videos for vbench2_material"):
+        app()([*command[:1], *command[2:], "--metrics", metrics[3]], result_action="return_value")
+    capfd.readouterr()
+    code = app()([*command, "--metrics", ",".join(metrics)], result_action="return_value")
+    assert code == 0  # though nothing is asked of the videos of b
 
 
 def test_a_list_that_asks_something_else_of_a_video_is_told_from_no_list() -> None:
