@@ -64,7 +64,7 @@ def main() -> None:
 
 def _stub() -> None:
     dino.loaded = lambda path: Embedding(768)  # type: ignore[assignment]
-    clip_towers.loaded = lambda path: Embedding(512 if "b32" in path.name else 768)  # type: ignore[assignment]
+    clip_towers.pictures = lambda path: Embedding(512 if "b32" in path.name else 768)  # type: ignore[assignment]
     imaging._loaded = lambda path: Quality()  # type: ignore[assignment]
     amt._loaded = lambda path: Middle()  # type: ignore[assignment]
     flow.loaded = lambda path: Encoder()  # type: ignore[assignment]

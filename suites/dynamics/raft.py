@@ -109,7 +109,7 @@ def flow(model: Any, first: Encoded, second: Encoded, updates: int = UPDATES) ->
     from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
 
     with torch.inference_mode():
-        model.corr_block.build_pyramid(first.features, second.features)
+        model.corr_block.corr_pyramid = _pyramid(first.features, second.features, model.corr_block.num_levels)
         context = model.context_encoder(first.picture)
         hidden_size = model.update_block.hidden_state_size
         hidden, context = torch.split(context, [hidden_size, context.shape[1] - hidden_size], dim=1)
@@ -121,9 +121,23 @@ def flow(model: Any, first: Encoded, second: Encoded, updates: int = UPDATES) ->
             found = model.corr_block.index_pyramid(centroids_coords=coordinates)
             hidden, step = model.update_block(hidden, context, found, coordinates - origin)
             coordinates = coordinates + step
+        model.corr_block.corr_pyramid = []  # 1.1 GB of 720p, which would stay until the next pair's is made
         mask = model.mask_predictor(hidden)
         full = upsample_flow(flow=coordinates - origin, up_mask=mask)
     return np.asarray(full[0].cpu().numpy())
+
+
+def _pyramid(first: Any, second: Any, levels: int) -> list[Any]:
+    """torchvision's `build_pyramid` to the bit, without its second copy of the largest level (0.8 GB of 720p)."""
+    import torch
+    from torch.nn import functional as F
+
+    batch, channels, height, width = first.shape
+    every = torch.matmul(first.flatten(2).transpose(1, 2), second.flatten(2)).div_(torch.sqrt(torch.tensor(channels)))
+    pyramid = [every.view(batch * height * width, 1, height, width)]
+    for _ in range(levels - 1):
+        pyramid.append(F.avg_pool2d(pyramid[-1], kernel_size=2, stride=2))
+    return pyramid
 
 
 def top_speed(flow: Float[np.ndarray, "2 height width"], part: float) -> float:

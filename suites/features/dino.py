@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.errors import KeepframeError
-from suites.features.networks import device
+from suites.features.networks import device, filled_later
 from suites.features.published import read_state
 
 HEAD_WIDTH = 64
@@ -161,7 +161,8 @@ def from_state(
         depth = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
         scaled, normed_first = "blocks.0.ls1.gamma" in state, "pos_drop.weight" in state
         positions = state["pos_embed"].shape[1]
-        model = Dino(Build(width, depth, patch, positions, eps, scaled, normed_first, quick))
+        with filled_later():
+            model = Dino(Build(width, depth, patch, positions, eps, scaled, normed_first, quick))
         model.load_state_dict({name: value for name, value in state.items() if name != "mask_token"})  # only training's
     except (KeyError, ValueError, RuntimeError) as error:
         raise KeepframeError(f"These weights are not DINO's: {error}.", f"keepframe weights fetch {name}") from error

@@ -53,8 +53,10 @@ def extract(clip: Clip, features: Sequence[Feature], cache: FeatureCache | None 
     todo: dict[str, Feature] = {}
     for feature in features:
         try:
-            addresses[feature.name] = at = address(clip, feature)
-            kept = cache.get(at) if cache else None
+            kept = None
+            if cache:  # else no address is needed, which costs reading weights that nobody published
+                addresses[feature.name] = at = address(clip, feature)
+                kept = cache.get(at)
             if kept is None:
                 todo[feature.name] = feature
             else:

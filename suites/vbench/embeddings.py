@@ -46,9 +46,9 @@ class _ClipFrames:
         return every(clip)
 
     def begin(self, clip: Clip) -> FrameByFrame:
-        from suites.features.clip import loaded
+        from suites.features.clip import pictures
 
-        return FrameByFrame(loaded(weights.path(self.weights[0])).encode_image, device())
+        return FrameByFrame(pictures(weights.path(self.weights[0])), device())
 
 
 class ClipB32Frames(_ClipFrames):

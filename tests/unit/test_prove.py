@@ -38,7 +38,10 @@ def test_random_files_are_the_same_each_time_and_readable(tmp_path: Path) -> Non
     proof_weights._clip(channels=16, layers=1, width=64, patch=56, text=64, heads=1)(tiny)
     model = clip_towers.loaded(tiny)
     with torch.inference_mode():
-        assert model.encode_image(torch.rand(2, 3, 224, 224)).shape == (2, 16)
+        seen = torch.rand(2, 3, 224, 224)
+        embedding = model.encode_image(seen)
+        assert embedding.shape == (2, 16)
+        assert torch.equal(clip_towers.pictures(tiny)(seen), embedding)
     assert clip_towers.text_embedding(model, "a cat").shape == (16,)
 
 

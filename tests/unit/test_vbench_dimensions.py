@@ -82,6 +82,7 @@ def installed(towers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Monkey
     clip_state = {name: value for name, value in towers["clip"].state_dict().items() if name != "attn_mask"}
     ours = clip_towers.from_state(clip_state)
     monkeypatch.setattr(clip_towers, "loaded", lambda path: ours)
+    monkeypatch.setattr(clip_towers, "pictures", lambda path: ours.visual)
     torch.save(towers["dino"].state_dict(), tmp_path / "dino-vitb16")
     torch.save({"model": towers["viclip"].state_dict()}, tmp_path / "viclip-l14")
     head = {"weight": torch.linspace(-1, 1, 32)[None], "bias": torch.tensor([0.5])}
