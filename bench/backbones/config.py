@@ -4,6 +4,7 @@ The small instance that runs on a CPU and the paper's sizes differ in these numb
 that the paper states can be computed, and the modules at its widths built, on any machine. No torch in here.
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,7 +33,8 @@ class Shapes:
     latent_channels: int = 16
     vae_stride: tuple[int, int, int] = (4, 8, 8)
     patch: tuple[int, int, int] = (1, 2, 2)
-    rope_base: float = 10000.0  # of the rotary positions; the largest wave is about as long as 6 times this
+    rope_base: float = 10000.0  # of the rotary positions: how much slower the slowest wave turns than the fastest
+    rope_fastest: float = 1.0  # what the fastest wave turns by from one token to the next, in radians
     rotate_values: bool = False  # positions turn what is read too: see `SelfAttention`
     history_heads: int = 8
     history_window: int = 4  # frames of memory that the encoder's attention looks at, its own included
@@ -98,12 +100,15 @@ _SHAPES = {
     for known in (
         # at 192x320 pixels: 12x20 tokens per latent frame, and 3x5 per pair of latent frames at 4x4x2.
         # Widths are what two CPU cores can train, and what 60 MB of weights hold with all variants of the encoder.
-        # Its rotary base is small: of base 10000, half of the waves would not turn by a tenth within 20 tokens.
+        # Its rotary base is small: of base 10000, half of the waves would not turn by a tenth within 20 tokens. Its
+        # waves are faster: a memory token stands half a token beside those it covers, and at 1 radian a token the
+        # turn of 0.5 that tells its four quarters apart would hardly show.
         Shapes(
             *("nano", 192, 4, 4, 768, 128),
             vae_width=16,
             history_channels=(24, 48, 96, 192),
             rope_base=100.0,
+            rope_fastest=math.pi,
             rotate_values=True,
         ),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),

@@ -262,7 +262,7 @@ class VideoDiT(nn.Module):
         memory: MemoryCache | None,
     ) -> tuple[Float[Tensor, "batch tokens width"], list[KeyValue]]:
         """The tokens after all layers, and what others find in them at each."""
-        positions = rotation(coordinates, self.shapes.width // self.shapes.heads, self.shapes.rope_base)
+        positions = self._rotation(coordinates)
         prompt = TextTokens(self.text_in(text.tokens), text.kept)
         layers = []
         for index, block in enumerate(self.blocks):
@@ -271,11 +271,15 @@ class VideoDiT(nn.Module):
             layers.append(own)
         return x, layers
 
+    def _rotation(self, coordinates: Float[Tensor, "tokens 3"]) -> Rotation:
+        shapes = self.shapes
+        return rotation(coordinates, shapes.width // shapes.heads, shapes.rope_base, shapes.rope_fastest)
+
     def _noise(self, level: Float[Tensor, "batch groups width"], group: Int[Tensor, " tokens"]) -> Groups:
         return Groups(self.sigma_to_blocks(level).unflatten(-1, (6, -1)), group)
 
     def _readings(self, memory: MemoryTokens, dtype: torch.dtype) -> list[KeyValue]:
-        places = rotation(memory.coordinates, self.shapes.width // self.shapes.heads, self.shapes.rope_base)
+        places = self._rotation(memory.coordinates)
         readers = [block.read_memory for block in self.blocks if isinstance(block, Block)]
         return [reader.key_value(memory.tokens.to(dtype), places) for reader in readers if reader is not None]
 

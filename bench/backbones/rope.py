@@ -57,10 +57,13 @@ class Rotation(NamedTuple):
         return Rotation(self.cosine, -self.sine)
 
 
-def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int, base: float = 10000.0) -> Rotation:
+def rotation(
+    coordinates: Float[Tensor, "tokens 3"], channels: int, base: float = 10000.0, fastest: float = 1.0
+) -> Rotation:
     """Angles that grow with t, h and w, for heads of `channels`.
 
-    A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), whose base is 10000.
+    A head is split as in Wan (128 channels: 44 for time, 42 for height, 42 for width), whose base is 10000
+    and whose fastest wave turns by 1 radian from a token to the next.
 
     >>> rotation(torch.zeros(5, 3), 64).cosine.shape
     torch.Size([5, 1, 32])
@@ -70,6 +73,7 @@ def rotation(coordinates: Float[Tensor, "tokens 3"], channels: int, base: float 
     angles = [
         # double precision: at 10,000 latent frames a float32 angle is off by 1e-3
         coordinates[:, axis, None].double()
+        * fastest
         * base ** -(torch.arange(count, dtype=torch.float64, device=coordinates.device) / count)
         for axis, count in enumerate(split)
     ]

@@ -24,9 +24,9 @@ class WindowAttention(nn.Module):
     into sections, and a section costs the same however long the history has become.
     """
 
-    def __init__(self, channels: int, heads: int, window: int, rope_base: float) -> None:
+    def __init__(self, channels: int, shapes: Shapes) -> None:
         super().__init__()
-        self.heads, self.window, self.rope_base = heads, window, rope_base
+        self.shapes, self.heads, self.window = shapes, shapes.history_heads, shapes.history_window
         self.norm = nn.LayerNorm(channels)
         self.to_parts = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
@@ -39,7 +39,8 @@ class WindowAttention(nn.Module):
             return x
         before, past = (0, None) if stream is None else stream.get(self, (0, None))
         times = torch.arange(before, before + time, dtype=torch.float32, device=x.device)
-        positions = rotation(frame_coordinates(times, height, width), channel // self.heads, self.rope_base)
+        grid, shapes = frame_coordinates(times, height, width), self.shapes
+        positions = rotation(grid, channel // self.heads, shapes.rope_base, shapes.rope_fastest)
         parts: Tensor = self.to_parts(self.norm(x.flatten(2).transpose(1, 2)))
         query, key, value = parts.reshape(batch, -1, 3, self.heads, channel // self.heads).unbind(2)
         query, key = rotate(query, positions), rotate(key, positions)
@@ -86,7 +87,7 @@ class HighBranch(nn.Module):
                 CausalConv3d(third, widest, (1, rate.height + 2, rate.width + 2), (1, rate.height, rate.width)),
             ]
         )
-        self.attention = WindowAttention(widest, shapes.history_heads, shapes.history_window, shapes.rope_base)
+        self.attention = WindowAttention(widest, shapes)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
         self._start_level()
 

@@ -1,25 +1,35 @@
 """The recipe of the DiT and its text encoder: what a video foundation model brings along before any memory is learned.
 
-Three lessons, mixed: video from text alone; the next frames from frames that are given; and frames from a small
-copy of the video, put through the first layer and placed at the centres of the blocks it covers. The last makes
-tokens of another scale readable, which large models learn from mixed resolutions. No history encoder takes part.
+Four lessons, mixed: video from text alone; the next frames from frames that are given; frames from their own latents
+in the first layer's tokens; and frames from a small copy of the video, put through the first layer and placed at the
+centres of the blocks it covers. The last makes tokens of another scale readable, which large models learn from mixed
+resolutions. No history encoder takes part.
 """
 
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.backbones.config import Shapes
-from bench.backbones.dit import Block, VideoDiT
+from bench.backbones.dit import Block, MemoryTokens, VideoDiT
 from bench.backbones.rate import Rate
+from bench.backbones.rope import frame_coordinates
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
 from bench.training.flow import flow_loss
 
-FROM_TEXT, FROM_FRAMES = 0.1, 0.1
-NEAR = 1.5
+FROM_TEXT, FROM_FRAMES, FROM_THEMSELVES = 0.05, 0.05, 0.15
+NEAR = 4.0
 """What queries and keys have in common before training; what they learn from begins with a spread of 0.6."""
+SHARPEST = 2.8
+"""How much longer the queries and keys of the last head are than those of the first: its attention is that sharper,
+squared. Heads between them lie evenly, as the slopes of ALiBi do (Press et al. 2022, arXiv 2108.12409)."""
+OPEN = 0.7
+"""What the gates of attention and MLP begin with. As they are made, at about 0.07, little goes through a block."""
+LEVEL = 0.5
+"""Spread of the first layer's bias. Layer norms take the strength of a token away, but not beside a constant."""
 
 
 @torch.no_grad()
@@ -27,13 +37,19 @@ def start_near(dit: VideoDiT) -> None:
     """Begin with attention that looks at what is near, whatever it is.
 
     All queries and keys share one vector, which rotary positions turn away from itself with distance. Where to look
-    for a moment need not be found by chance then.
+    for a moment need not be found by chance then. How near differs between heads.
     """
+    nn.init.normal_(dit.first_layer.bias, std=LEVEL)
     for block in dit.blocks:
         assert isinstance(block, Block)
         for layer in (block.attention.query, block.attention.key):
             nn.init.zeros_(layer.bias)
             layer.bias.view(block.attention.heads, 2, -1)[:, 0] = NEAR  # the first of each rotated pair
+        heads = block.attention.heads
+        lengths = SHARPEST ** torch.linspace(0, 1, heads)
+        for norm in (block.attention.norm_query, block.attention.norm_key):
+            norm.weight.copy_(lengths.repeat_interleave(len(norm.weight) // heads))
+        block.modulation[[2, 5]] = OPEN  # the gates
 
 
 class BackboneLearner(nn.Module):
@@ -58,9 +74,22 @@ class BackboneLearner(nn.Module):
                 given = times < 0
             loss = flow_loss(self.dit, latents[:, :, :count], times, text, None, given)
             return loss, {"from_text" if lesson < FROM_TEXT else "from_frames": loss.detach()}
+        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
+        if lesson < FROM_TEXT + FROM_FRAMES + FROM_THEMSELVES:
+            memory = self._themselves(latents, first, end)
+            loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
+            return loss, {"from_themselves": loss.detach()}
         height, width, time = batch["rate"].tolist()
         small = HistoryEncoder(self.dit.shapes, Rate(height, width, time), Variant.ONLY_LOW)
         memory = small(latents, batch["low"], self.dit.first_layer)
-        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
         loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
         return loss, {"from_small": loss.detach()}
+
+    def _themselves(
+        self, latents: Float[Tensor, "batch channel time height width"], first: int, end: int
+    ) -> MemoryTokens:
+        """The asked frames and a neighbour on each side, uncompressed: what to copy, and what to tell it from."""
+        first, end = max(0, first - 1), min(latents.shape[2], end + 1)
+        tokens = self.dit.first_layer(latents[:, :, first:end])
+        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
+        return MemoryTokens(tokens.flatten(2).transpose(1, 2), frame_coordinates(times, *tokens.shape[3:]))

@@ -7,6 +7,8 @@ from torch.nn import functional as F
 
 from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 
+PURE = 0.4
+"""How many examples are pure noise. A recall begins there, and most of what it will be is read in that step."""
 SHIFT = 3.0
 """Noise levels are drawn from a logit-normal and shifted towards noise, where the memory has to be read."""
 
@@ -28,7 +30,8 @@ def flow_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared error of the velocity, over the frames that are not `given` (those stay clean)."""
     batch, _, time = frames.shape[:3]
-    sigma = draw_sigma(batch, frames.device)[:, None].expand(batch, time)
+    sigma = draw_sigma(batch, frames.device)
+    sigma = torch.where(torch.rand_like(sigma) < PURE, 1.0, sigma)[:, None].expand(batch, time)
     asked = torch.ones(time, dtype=torch.bool, device=frames.device) if given is None else ~given
     sigma = sigma * asked
     noise = torch.randn_like(frames)

@@ -47,7 +47,7 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=1200, batch=16, learning_rate=2.5e-3, warmup=50, ema=0.99, save_every=60, validate_every=300),
+    "dit": Recipe(steps=4200, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
     "stage1": Recipe(steps=300, batch=16, learning_rate=2e-3, warmup=20, ema=0.98, save_every=50, validate_every=100),
     "stage2": Recipe(steps=100, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=40, validate_every=80),
 }

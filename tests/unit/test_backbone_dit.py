@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from bench.backbones.attention import attend
 from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
@@ -136,11 +137,27 @@ def test_attention_starts_with_what_is_near() -> None:
     dit = VideoDiT(shapes("nano"))
     start_near(dit)
     attention, nothing = dit.blocks[0].attention, torch.zeros(1, 60, 192)
-    positions = rotation(frame_coordinates(torch.tensor([2.0]), 6, 10), 48, dit.shapes.rope_base)
+    positions = dit._rotation(frame_coordinates(torch.tensor([2.0]), 6, 10))
     query = rotate(attention.norm_query(attention.query(nothing)).unflatten(-1, (4, -1)), positions)
     scores = torch.einsum("bqhc,bkhc->hqk", query, attention.key_value(nothing, positions).key)
     assert bool((scores.argmax(-1) == torch.arange(60)).all())
-    assert bool((scores[:, 0, 0] - scores[:, 0, 1] > 0.02 * scores[:, 0, 0]).all())
+    ahead = scores[:, 0, 0] - scores[:, 0, 1]
+    assert bool((ahead > 0.02 * scores[:, 0, 0]).all())
+    assert bool((ahead.diff() > 0).all())  # the last head looks the nearest
+
+
+@pytest.mark.parametrize("others", [7, 40])
+def test_attention_is_the_same_when_it_is_learned_from(others: int) -> None:
+    """The plain products that train on a CPU, and PyTorch's kernel that answers."""
+    query, key, value = noise(2, 5, 3, 8), noise(2, others, 3, 8, seed=2), noise(2, others, 3, 8, seed=3)
+    kernel = attend(query, key, value)
+    plain = attend(query.requires_grad_(), key, value)
+    assert torch.allclose(plain, kernel, atol=1e-6)
+    plain.square().sum().backward()
+    assert query.grad is not None
+    ours, query.grad = query.grad, None
+    attend(query, key, value, torch.ones(2, 1, 1, others, dtype=torch.bool)).square().sum().backward()
+    assert torch.allclose(ours, query.grad, atol=1e-5)
 
 
 def test_unpatchify_undoes_patchify(dit: VideoDiT) -> None:
