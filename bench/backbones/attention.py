@@ -29,7 +29,7 @@ def attend(
     q, k, v = (part.transpose(1, 2) for part in (query, key, value))
     if mask is None and q.device.type == "cpu" and q.requires_grad:
         # plain products: on a CPU, PyTorch's own way back through its kernel makes a training step a sixth longer
-        seen = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1) @ v
+        seen: Tensor = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1) @ v
     else:
         seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return seen.transpose(1, 2).flatten(-2)

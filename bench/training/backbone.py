@@ -24,8 +24,8 @@ FROM_TEXT, FROM_FRAMES, FROM_THEMSELVES = 0.05, 0.05, 0.15
 NEAR = 4.0
 """What queries and keys have in common before training; what they learn from begins with a spread of 0.6."""
 SHARPEST = 2.8
-"""How much longer the queries and keys of the last head are than those of the first: its attention is that sharper,
-squared. Heads between them lie evenly, as the slopes of ALiBi do (Press et al. 2022, arXiv 2108.12409)."""
+"""How much longer the queries and keys of the last head are than those of the first: its attention is sharper by the
+square of it. Heads between lie evenly, as the slopes of ALiBi do (Press et al. 2022, arXiv 2108.12409)."""
 OPEN = 0.7
 """What the gates of attention and MLP begin with. As they are made, at about 0.07, little goes through a block."""
 LEVEL = 0.5
@@ -33,21 +33,21 @@ LEVEL = 0.5
 
 
 @torch.no_grad()
-def start_near(dit: VideoDiT) -> None:
-    """Begin with attention that looks at what is near, whatever it is.
+def start_reading(dit: VideoDiT) -> None:
+    """Begin with attention that looks at what is near, whatever it is, and with layers that let through what it reads.
 
     All queries and keys share one vector, which rotary positions turn away from itself with distance. Where to look
     for a moment need not be found by chance then. How near differs between heads.
     """
+    assert dit.first_layer.bias is not None
     nn.init.normal_(dit.first_layer.bias, std=LEVEL)
     for block in dit.blocks:
         assert isinstance(block, Block)
-        for layer in (block.attention.query, block.attention.key):
-            nn.init.zeros_(layer.bias)
-            layer.bias.view(block.attention.heads, 2, -1)[:, 0] = NEAR  # the first of each rotated pair
-        heads = block.attention.heads
+        attention, heads = block.attention, block.attention.heads
         lengths = SHARPEST ** torch.linspace(0, 1, heads)
-        for norm in (block.attention.norm_query, block.attention.norm_key):
+        for layer, norm in ((attention.query, attention.norm_query), (attention.key, attention.norm_key)):
+            nn.init.zeros_(layer.bias)
+            layer.bias.view(heads, 2, -1)[:, 0] = NEAR  # the first of each rotated pair
             norm.weight.copy_(lengths.repeat_interleave(len(norm.weight) // heads))
         block.modulation[[2, 5]] = OPEN  # the gates
 
@@ -58,7 +58,7 @@ class BackboneLearner(nn.Module):
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
         self.dit, self.text = VideoDiT(shapes), TextEncoder(shapes)
-        start_near(self.dit)
+        start_reading(self.dit)
         nn.init.zeros_(self.dit.last_layer.weight)
         nn.init.zeros_(self.dit.last_layer.bias)
 

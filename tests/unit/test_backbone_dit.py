@@ -15,7 +15,7 @@ from bench.backbones.rate import Rate
 from bench.backbones.rope import block_coordinates, frame_coordinates, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
 from bench.errors import UsageError
-from bench.training.backbone import start_near
+from bench.training.backbone import start_reading
 
 torch.set_num_threads(1)
 SHAPES = Shapes("test", 32, 2, 2, 64, 24, vae_width=4, history_channels=(4, 8, 8, 16), latent_channels=3)
@@ -135,7 +135,7 @@ def test_only_rotated_values_say_from_where_they_were_read(dit: VideoDiT) -> Non
 @torch.no_grad()
 def test_attention_starts_with_what_is_near() -> None:
     dit = VideoDiT(shapes("nano"))
-    start_near(dit)
+    start_reading(dit)
     attention, nothing = dit.blocks[0].attention, torch.zeros(1, 60, 192)
     positions = dit._rotation(frame_coordinates(torch.tensor([2.0]), 6, 10))
     query = rotate(attention.norm_query(attention.query(nothing)).unflatten(-1, (4, -1)), positions)
