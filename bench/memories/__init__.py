@@ -1,2 +1,2 @@
 """Memories, one file a mechanism. Those that need no training are the floors that every other is read against;
-`history` is the paper's encoder, whose modules are here and whose trained weights are not yet."""
+`history` is the paper's encoder, trained."""
