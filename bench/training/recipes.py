@@ -48,8 +48,8 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
     "dit": Recipe(steps=4200, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
-    "stage1": Recipe(steps=300, batch=16, learning_rate=2e-3, warmup=20, ema=0.98, save_every=50, validate_every=100),
-    "stage2": Recipe(steps=100, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=40, validate_every=80),
+    "stage1": Recipe(steps=500, batch=8, learning_rate=3e-3, warmup=20, ema=0.98, save_every=100, validate_every=250),
+    "stage2": Recipe(steps=120, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=60, validate_every=60),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
 
