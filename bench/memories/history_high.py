@@ -102,10 +102,10 @@ class HighBranch(nn.Module):
 
     @torch.no_grad()
     def _start_level(self) -> None:
-        """Begin with a spread of one after every layer.
+        """Begin with a spread of one after every layer without the help of `level`, and with biases of zero.
 
-        PyTorch's own start loses two thirds of it at each convolution with its SiLU: after five of them there would
-        be nothing left for the projection to learn from.
+        PyTorch's own start loses two thirds of it at each convolution with its SiLU; scaled up again, its biases
+        would be most of what is left after five.
         """
         gain = 1.0  # of the first layer: latents have a spread of one
         for convolution in self.convolutions:
