@@ -117,6 +117,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return Workplace((folder / "clips",), folder / "work", folder / "weights", lambda *_: None, size=Size(64, 64))
 
 
+@pytest.fixture(scope="module")
+def trained(place: Workplace) -> Workplace:
+    """With a VAE and a DiT, also where another worker took the test that trains the whole chain."""
+    if not (place.weights / "dit.safetensors").exists():
+        train_vae(place, SMALL)
+        train_dit(place, SMALL)
+    return place
+
+
 def test_the_vae_starts_as_the_best_linear_codec(place: Workplace) -> None:
     crops = Crops(place.videos(), 4, 0)
     vae = VideoVAE(shapes("nano"))
@@ -170,18 +179,18 @@ def test_the_decoder_goes_on_alone_and_latents_stay(place: Workplace, tmp_path: 
     assert not {name for name in changed if name.startswith(("encoder.", "to_posterior.", "blocks.encode."))}
 
 
-def test_weights_of_another_training_are_refused(place: Workplace, tmp_path: Path) -> None:
+def test_weights_of_another_training_are_refused(trained: Workplace, tmp_path: Path) -> None:
     for name in ("vae", "dit"):
-        (tmp_path / f"{name}.safetensors").write_bytes((place.weights / f"{name}.safetensors").read_bytes())
-    other = replace(place, weights=tmp_path, work=tmp_path / "work")
+        (tmp_path / f"{name}.safetensors").write_bytes((trained.weights / f"{name}.safetensors").read_bytes())
+    other = replace(trained, weights=tmp_path, work=tmp_path / "work")
     train_vae(other, replace(SMALL, seed=5))
     with pytest.raises(KeepframeError, match="other weights"):
         train_stage_one(other, SMALL, Memory("2x2x2"))
 
 
 @pytest.mark.parametrize("rate", ["2x2x1", "4x4x2"])
-def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(place: Workplace, rate: str) -> None:
-    _, learned, _ = recipes._encoded(place, (Rate.parse(rate),))
+def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(trained: Workplace, rate: str) -> None:
+    _, learned, _ = recipes._encoded(trained, (Rate.parse(rate),))
     windows = Windows(learned.segments, Plan(2, (Rate.parse(rate),), crop=(4, 4), whole=0.0))
     for index in range(6):
         batch = windows[index]
@@ -193,16 +202,16 @@ def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(plac
         assert 0 <= first < end <= batch["latents"].shape[2]
 
 
-def test_windows_of_stage_two_ask_for_the_section_after(place: Workplace) -> None:
-    _, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+def test_windows_of_stage_two_ask_for_the_section_after(trained: Workplace) -> None:
+    _, learned, _ = recipes._encoded(trained, (Rate.parse("2x2x2"),))
     batch = Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), after=SECTION, whole=1.0))[0]
     first, end = batch["query"].tolist()
     assert (end - first, batch["latents"].shape[2]) == (SECTION, end)
     assert batch["low"].shape[2] * 2 == first
 
 
-def test_videos_too_short_for_a_section_are_refused(place: Workplace) -> None:
-    _, learned, _ = recipes._encoded(place, (Rate.parse("2x2x2"),))
+def test_videos_too_short_for_a_section_are_refused(trained: Workplace) -> None:
+    _, learned, _ = recipes._encoded(trained, (Rate.parse("2x2x2"),))
     with pytest.raises(UsageError, match="as long as 24 latent frames"):
         Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), shortest=20, after=SECTION))
 
@@ -215,7 +224,7 @@ def test_frames_to_numbers_and_range() -> None:
 
 
 @pytest.mark.parametrize("variant", [Variant.ONLY_LOW, Variant.WITHOUT_LOW, Variant.LARGE_PATCHIFIER])
-def test_every_ablation_trains(place: Workplace, variant: Variant) -> None:
-    ended = train_stage_one(place, SMALL, Memory("2x2x2", variant))
+def test_every_ablation_trains(trained: Workplace, variant: Variant) -> None:
+    ended = train_stage_one(trained, SMALL, Memory("2x2x2", variant))
     assert ended.done
-    assert (place.weights / f"history-2x2x2-{variant.value}.safetensors").is_file()
+    assert (trained.weights / f"history-2x2x2-{variant.value}.safetensors").is_file()
