@@ -209,10 +209,8 @@ class VideoDiT(nn.Module):
             )
         level_of = sigma[:, None, :, None, None].to(noisy.dtype)
         spread = (level_of.square() + (1 - level_of).square()).sqrt()  # of `noisy`, whose latents have a spread of one
-        x = self.first_layer(noisy / spread)
-        frames, height, width = x.shape[2:]
-        x = x.flatten(2).transpose(1, 2)
-        coordinates = frame_coordinates(times, height, width)
+        frames, height, width = noisy.shape[2], noisy.shape[3] // rows, noisy.shape[4] // columns
+        x, coordinates = self.patchify(noisy / spread, times)
         group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
         if isinstance(memory, MemoryTokens) and self.isolated_memory:
             memory = self.remember(memory, text)
@@ -230,6 +228,13 @@ class VideoDiT(nn.Module):
         x = self.last_layer(self.last_norm(x) * (1 + last.part(1)) + last.part(0))
         left = self._unpatchify(x, frames, height, width)
         return (2 * level_of - 1) / spread.square() * noisy + left / spread
+
+    def patchify(
+        self, latents: Float[Tensor, "batch channel time height width"], times: Float[Tensor, " time"]
+    ) -> MemoryTokens:
+        """Latent frames as they are: the tokens of the first layer, and where they sit."""
+        x = self.first_layer(latents)
+        return MemoryTokens(x.flatten(2).transpose(1, 2), frame_coordinates(times, *x.shape[3:]))
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.

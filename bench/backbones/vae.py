@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.backbones.causal import CausalConv3d, Stream
+from bench.backbones.causal import CausalConv3d, Stream, inverse_rms
 from bench.backbones.config import Shapes
 from bench.types import Size
 
@@ -30,7 +30,7 @@ class Posterior(NamedTuple):
 
 
 class ChannelNorm(nn.Module):
-    """RMS norm over channels. A norm over time (batch or group norm) would look into the future."""
+    """RMS norm over channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -39,8 +39,7 @@ class ChannelNorm(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channel time height width"]
     ) -> Float[Tensor, "batch channel time height width"]:
-        # half of F.normalize's time on a CPU, which reduces this axis one number at a time
-        y: Tensor = x * (torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-12) * self.gain)
+        y: Tensor = x * (inverse_rms(x) * self.gain)
         return y
 
 

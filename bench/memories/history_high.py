@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.backbones.attention import attend
-from bench.backbones.causal import CausalConv3d, Stream
+from bench.backbones.causal import CausalConv3d, Stream, inverse_rms
 from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
@@ -61,15 +61,6 @@ class WindowAttention(nn.Module):
         return x + y.movedim(-1, 1)
 
 
-def level(x: Float[Tensor, "batch channel *place"]) -> Float[Tensor, "batch channel *place"]:
-    """Every place on its own to a root mean square of one over its channels.
-
-    Without it Adam's first steps, which are as long for a branch that is hardly read yet as for any other, drive the
-    convolutions apart: in one training the fourth one's outputs reached 144, and all of the fifth's died.
-    """
-    return x * (x.square().mean(1, keepdim=True) + 1e-6).rsqrt()
-
-
 class HighBranch(nn.Module):
     """3D convolutions with SiLU, attention at the widest, and a 1x1x1 projection to the DiT's width.
 
@@ -102,7 +93,7 @@ class HighBranch(nn.Module):
 
     @torch.no_grad()
     def _start_level(self) -> None:
-        """Begin with a spread of one after every layer without the help of `level`, and with biases of zero.
+        """Begin with a spread of one after every layer without the help of the norms, and with biases of zero.
 
         PyTorch's own start loses two thirds of it at each convolution with its SiLU; scaled up again, its biases
         would be most of what is left after five.
@@ -121,6 +112,9 @@ class HighBranch(nn.Module):
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
         x = latents
         for convolution in self.convolutions:
-            x = F.silu(level(convolution(x, stream)))
+            x = convolution(x, stream)
+            # without a norm, Adam's first steps, which are as long for a branch that is hardly read yet as for any
+            # other, drive these apart: in one training the fourth one's outputs reached 144, the fifth's all died
+            x = F.silu(x * inverse_rms(x, 1e-6))
         y: Tensor = self.project(self.attention(x, stream), stream)
         return y

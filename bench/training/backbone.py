@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from bench.backbones.config import Shapes
 from bench.backbones.dit import Block, MemoryTokens, VideoDiT
 from bench.backbones.rate import Rate
-from bench.backbones.rope import frame_coordinates
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
 from bench.training.flow import flow_loss
@@ -90,6 +89,5 @@ class BackboneLearner(nn.Module):
     ) -> MemoryTokens:
         """The asked frames and a neighbour on each side, uncompressed: what to copy, and what to tell it from."""
         first, end = max(0, first - 1), min(latents.shape[2], end + 1)
-        tokens = self.dit.first_layer(latents[:, :, first:end])
         times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
-        return MemoryTokens(tokens.flatten(2).transpose(1, 2), frame_coordinates(times, *tokens.shape[3:]))
+        return self.dit.patchify(latents[:, :, first:end], times)

@@ -22,6 +22,7 @@ from bench.digest import key
 from bench.errors import KeepframeError, StoreError, UsageError
 from bench.store import Store
 from reports.gate.policy import Policy
+from reports.gate.say import count
 from reports.gate.verdicts import Look, Verdict
 
 
@@ -41,7 +42,7 @@ class Past:
     at: float  # seconds since the epoch
 
     def __str__(self) -> str:
-        return f"{self.verdict} on {self.videos} video{'' if self.videos == 1 else 's'}"
+        return f"{self.verdict} on {count(self.videos, 'video')}"
 
 
 def share(alpha: float, number: int, of: int) -> float:
