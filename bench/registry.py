@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.digest import digest_bytes, key
-from bench.errors import UnavailableError, UsageError, did_you_mean
+from bench.errors import KeepframeError, UnavailableError, UsageError, did_you_mean
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "memory": {
@@ -158,6 +158,22 @@ def resolve(kind: str, ref: str) -> Any:
         public = [name for name in vars(module) if not name.startswith("_")]
         raise UsageError(f"{place} has no {attribute!r} (from {ref!r}).", did_you_mean(attribute, public))
     return getattr(module, attribute)
+
+
+def made(kind: str, ref: str) -> Any:
+    """What `ref` names, called without arguments.
+
+    Raises UsageError when it cannot be called so, or what it raises when the user can mend that.
+    """
+    make = resolve(kind, ref)
+    try:
+        return make()
+    except KeepframeError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{ref} cannot be made: {type(error).__name__}: {error}", "It is called without arguments; see the error."
+        ) from error
 
 
 def absolute(ref: str, folder: Path) -> str:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -17,7 +18,7 @@ from bench.video.footage import Footage, load
 from runners.console import err, last_line, out, progress
 from runners.session import carry_out
 from runners.verbs import Json, StorePath
-from runners.watch import Beside, build, paid, series_of, watch
+from runners.watch import Beside, build, other_models, paid, series_of, watch
 from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
 from suites.vbench2 import dimensions as vbench2_totals
 
@@ -39,7 +40,9 @@ def score(
     ] = None,
     name: Annotated[str, Parameter(help="What the run is called.")] = "score",
     store: StorePath = Path("results"),
-    workers: Annotated[int | None, Parameter(help="Worker processes; default: one a core.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Worker processes; default: one a core, one with a local judge.")
+    ] = None,
     retry: Annotated[bool, Parameter(help="Also try again what failed before.", negative="")] = False,
     json: Json = False,
 ) -> int:
@@ -81,13 +84,15 @@ def score(
         chosen = metrics.split(",") if metrics else _askable(footage, beside)
         plan = build(name, footage, systems, [one.strip() for one in chosen], beside)
         before = paid(opened)
+        # a model of billions of weights in every process would fill the machine
+        count = workers or (1 if (judge or "").startswith("local:") else os.cpu_count() or 1)
         outcome = carry_out(
             plan,
             opened,
-            workers=workers or os.cpu_count() or 1,
+            workers=count,
             retry=retry,
             report=report,
-            entry=partial(watch, beside=beside),
+            entry=partial(watch, beside=replace(beside, at_once=max(1, min(count, len(plan.tasks))))),
         )
     for warning in plan.warnings:
         err.print(f"note: {warning}", markup=False, soft_wrap=True)
@@ -114,6 +119,9 @@ def score(
             highlight=False,
             soft_wrap=True,
         )
+    others = other_models(opened, beside)
+    if others:
+        err.print(f"note: {_as_whom(others)}", markup=False, soft_wrap=True)
     boards = leaderboards(opened, results)
     styled = vbench2(results)
     for line in (*(_said(*one) for one in boards.items()), *(_said2(*one) for one in styled.items())):
@@ -129,7 +137,8 @@ def score(
                 "done_before": outcome.answers_before,
                 "failures": results.failures.num_rows,
                 "unavailable": plan.unavailable,
-                "judge": dict(zip(("questions", "tokens_in", "tokens_out", "dollars"), cost, strict=True)),
+                "judge": dict(zip(("questions", "tokens_in", "tokens_out", "dollars"), cost, strict=True))
+                | {"other_models": others},
             }
         )
     return 0
@@ -191,6 +200,16 @@ def _said2(system: str, found: Styled) -> str:
     missing = f"; {len(found.totals.missing)} dimensions missing" if found.totals.missing else ""
     counts = f"{found.scored} values, {found.dropped} dropped out{missing}"
     return f"{vbench2_totals.LABEL}, {system}: {', '.join([total, *there])} ({counts})"
+
+
+def _as_whom(models: list[str]) -> str:
+    """What to say of models that answered under another name than the judge's."""
+    if len(models) > 1:
+        return f"several models answered under this judge's name ({', '.join(models)}): its scores are not of one judge"
+    return (
+        f"the server says that {models[0]} answered. Its scores are told from a later model's by &version={models[0]} "
+        "in the judge's address, which asks everything anew."
+    )
 
 
 def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:

@@ -31,7 +31,7 @@ from suites.features.judge import judge
 from suites.features.plugins import identity, open_model
 from suites.features.protocols import Evidence, VideoMetric
 from suites.features.said import Said, read_said
-from suites.judging.kept import Spent, spent
+from suites.judging.kept import Spent, answered_by, spent
 from suites.judging.named import open_judge
 from suites.judging.protocol import Judge
 from suites.vbench2.dimensions import PREFIX
@@ -46,15 +46,16 @@ class Beside:
 
     `prompts` is read by `suites/features/said.py`; without it a video's storyboard, or its caption in the folder's
     manifest, says what it should show. `judge` is read by `suites/judging/named.py`, `models` (kind, reference) by
-    `suites/features/plugins.py`.
+    `suites/features/plugins.py`. `at_once` processes ask the judge, each at its part of the rate.
     """
 
     prompts: Path | None = None
     judge: str | None = None
     models: tuple[tuple[str, str], ...] = ()
+    at_once: int = 1
 
     def __getstate__(self) -> dict[str, Any]:  # what is opened stays here: models do not cross process borders
-        return {"prompts": self.prompts, "judge": self.judge, "models": self.models}
+        return {"prompts": self.prompts, "judge": self.judge, "models": self.models, "at_once": self.at_once}
 
     @cached_property
     def said(self) -> Said | None:
@@ -67,7 +68,7 @@ class Beside:
 
     def asked(self, store: Store) -> Judge | None:
         """The judge, with what it answered before."""
-        return None if self.judge is None else open_judge(self.judge, _answers(store))
+        return None if self.judge is None else open_judge(self.judge, _answers(store), self.at_once)
 
 
 NOTHING = Beside()
@@ -224,6 +225,15 @@ def paid(store: Store) -> Spent:
     return spent(_answers(store))
 
 
+def other_models(store: Store, beside: Beside) -> list[str]:
+    """The models that answered as this run's judge, as the server calls them; none when that is the one in its name."""
+    if beside.judge is None:
+        return []
+    name = open_judge(beside.judge, Path()).name
+    models = answered_by(_answers(store), name)
+    return [] if len(models) == 1 and models[0] in name.split() else models
+
+
 def _answers(store: Store) -> Path:
     return store.root / "cache" / "answers"
 
@@ -340,7 +350,7 @@ def _content(item: Item) -> str:
 
 
 def _metric(ref: str) -> VideoMetric:
-    metric = registry.resolve("video-metric", ref)()
+    metric = registry.made("video-metric", ref)
     if not isinstance(metric, VideoMetric):
         raise UsageError(
             f"{ref} is not a metric of videos: it lacks one of name, version, unit, better, reads, available, "

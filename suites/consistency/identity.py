@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from bench.digest import key
 from bench.types import Clip, Frames
-from suites.features.plugins import identity
+from suites.features.plugins import identity, returned
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every
 from suites.judging.protocol import DroppedOut
@@ -42,16 +42,30 @@ class Faces:
 class _Looking:
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._width = 0
         self._found: list[tuple[int, np.ndarray | None]] = []
 
     def write(self, frames: Frames) -> None:
         for frame in frames:
             faces = self._model.faces(frame)
-            self._found.append((len(faces), np.asarray(faces[0], np.float64) if len(faces) else None))
+            try:
+                count, first = len(faces), np.asarray(faces[0], np.float64) if len(faces) else None
+            except (TypeError, ValueError) as error:
+                raise returned("face", self._model, f"no list of vectors ({error})") from error
+            if first is not None:
+                self._check(first)
+            self._found.append((count, first))
+
+    def _check(self, face: np.ndarray) -> None:
+        if face.shape != (self._width or face.size,):
+            raise returned("face", self._model, f"a face of shape {face.shape} after some of length {self._width}")
+        length = float(np.linalg.norm(face))
+        if not (np.isfinite(length) and length > 0):  # without a direction it is nobody's
+            raise returned("face", self._model, f"a face of length {length:g}")
+        self._width = face.size
 
     def finish(self) -> Arrays:
-        width = max((len(one) for _, one in self._found if one is not None), default=0)
-        rows = [np.zeros(width) if one is None else one for _, one in self._found]
+        rows = [np.zeros(self._width) if one is None else one for _, one in self._found]
         return {"count": np.array([count for count, _ in self._found], np.int64), "embedding": np.stack(rows)}
 
 

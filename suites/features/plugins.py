@@ -3,16 +3,19 @@
 ArcFace's weights, CoTracker and AMT are for research only, VBench-2.0's anatomy detectors stand on GPL code. Who may
 use them names a class of a few lines: `keepframe score … --model face=./mine.py:Faces`. It is called without
 arguments. Its `name` (model and version) and its code stand in the address of every score that it made.
+docs/SCORES.md shows one of each.
+
+What they return is looked at before it counts: a tracker that loses a frame must not make a camera stand still.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from bench import registry
-from bench.errors import UsageError, did_you_mean
+from bench.errors import KeepframeError, UsageError, did_you_mean
 from bench.types import Frames, Size
 
 Frame = UInt8[np.ndarray, "height width 3"]
@@ -91,13 +94,34 @@ def open_model(kind: str, ref: str) -> Any:
         raise UsageError(f"No models are of kind {kind!r}.", did_you_mean(kind, KINDS))
     if ":" not in ref:
         raise UsageError(f"{ref!r} names no {kind} model.", f"Write --model {kind}=./mine.py:Attr")
-    make: Callable[[], Any] = registry.resolve(kind, ref)
-    model = make()
+    model = registry.made(kind, ref)
     if not isinstance(model, KINDS[kind]):
-        raise UsageError(f"{ref} is no {kind} model.", f"See {KINDS[kind].__name__} in suites/features/plugins.py.")
+        lacking = [name for name in _ASKED[kind] if not hasattr(model, name)]
+        raise UsageError(
+            f"{ref} is no {kind} model: it has no {', '.join(lacking)}.", "docs/SCORES.md shows a whole one."
+        )
     return model
 
 
 def identity(model: Any) -> str:
-    """What tells this model from others: its name and its code."""
-    return f"{model.name} {registry.code_digest(type(model))}"
+    """What tells this model from others: its name, its class and its code."""
+    return f"{model.name} {type(model).__qualname__} {registry.code_digest(type(model))}"
+
+
+def returned(kind: str, model: Any, what: str) -> KeepframeError:
+    """The error of a model that returned something else than it should."""
+    return KeepframeError(f"The {kind} model {model.name} returned {what}.", _MUST[kind])
+
+
+_ASKED = {
+    "face": ("name", "faces"),
+    "tracker": ("name", "begin"),
+    "interpolator": ("name", "between"),
+    "anatomy": ("name", "look"),
+}
+_MUST = {
+    "face": "faces(frame) returns a list of vectors of one length, one for each face, none of them zero.",
+    "tracker": "finish() returns x and y in pixels, [time, point, 2]: all frames written, grid x grid points.",
+    "interpolator": "between(first, last) returns a frame of their size, RGB, uint8.",
+    "anatomy": "look(frame) returns two whole numbers: persons seen, and how many of these are malformed.",
+}

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.digest import digest_file
 from bench.errors import KeepframeError, UsageError
-from suites.judging.protocol import Inquiry, Reply
+from suites.judging.protocol import Inquiry, Reply, spoken
 
 COLUMNS = ("video", "question", "answer")
 
@@ -48,7 +48,7 @@ class AnswersFile:
                 f"{self._path} has no answer to {inquiry.name} about {inquiry.video}.",
                 f"Add the line: {inquiry.video},{inquiry.name},yes",
             )
-        return Reply(answer)
+        return Reply(spoken(answer))
 
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """A judge on this machine: any vision-language model that transformers can load as `image-text-to-text`.
 
 Written `local:org/model@revision`. The revision is asked for because a score whose judge may change under it is no
-score; a folder needs none, its files are looked at.
+score; a folder needs none, its files are looked at. Nothing is downloaded unasked: a model that is not here yet is said
+to be missing, with the command that fetches it.
 """
 
 import io
@@ -16,6 +17,8 @@ from suites.judging.protocol import Inquiry, Reply
 
 MOST_TOKENS = 512
 
+_PACKAGES = ("transformers", "accelerate", "huggingface_hub", "torch", "PIL")
+
 
 class LocalModel:
     """A model by its name on the hub and its revision, or by its folder. It is loaded with the first question.
@@ -27,12 +30,15 @@ class LocalModel:
     """
 
     def __init__(self, model: str) -> None:
-        if Path(model).is_dir():
-            self._place, self._revision = model, None
-            files = sorted(path for path in Path(model).iterdir() if path.is_file())
+        folder = Path(model).expanduser()
+        if folder.is_dir():
+            self._place, self._revision = str(folder), None
+            files = sorted(path for path in folder.iterdir() if path.is_file())
             facts = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
             self.name = f"local folder {key('model', files=facts)[:16]}"
             return
+        if model.startswith((".", "/", "~")):
+            raise UsageError(f"There is no folder {folder}.", "local: takes a folder, or org/model@COMMIT of the hub.")
         place, at, revision = model.partition("@")
         if not at or not revision:
             raise UsageError(f"local:{model} names no revision.", f"Write local:{place}@COMMIT")
@@ -40,9 +46,12 @@ class LocalModel:
         self.name = f"local {model}"
 
     def available(self) -> str | None:
-        absent = [package for package in ("transformers", "torch", "PIL") if find_spec(package) is None]
+        absent = [package for package in _PACKAGES if find_spec(package) is None]
         if absent:
-            return f"A local judge needs the packages {' and '.join(absent)}.\n  pip install transformers torch pillow"
+            return f"A local judge needs what is not installed: {', '.join(absent)}.\n  pip install 'keepframe[judge]'"
+        if self._revision is not None and _kept(self._place, self._revision) is None:
+            fetch = f"hf download {self._place} --revision {self._revision}"
+            return f"The model {self._place} at {self._revision} is not on this machine.\n  {fetch}"
         return None
 
     def ask(self, inquiry: Inquiry) -> Reply:
@@ -51,20 +60,38 @@ class LocalModel:
         content = [{"type": "image", "image": Image.open(io.BytesIO(one)).convert("RGB")} for one in inquiry.pictures]
         turn = {"role": "user", "content": [*content, {"type": "text", "text": inquiry.text}]}
         try:
-            (found,) = _pipeline(self._place, self._revision)(
-                text=[turn], max_new_tokens=MOST_TOKENS, do_sample=False, return_full_text=False
-            )
+            model = _pipeline(self._place if self._revision is None else _kept(self._place, self._revision))
+        except Exception as error:  # files that are damaged or not there, a model that takes no pictures
+            raise KeepframeError(
+                f"The model {self._place} cannot be loaded: {type(error).__name__}: {error}.",
+                "Give a model that transformers loads as image-text-to-text, with its processor and chat template.",
+            ) from error
+        try:
+            # greedy whatever the model's own settings say; the pipeline drops what it is told beside generate_kwargs
+            greedy = {"do_sample": False, "max_new_tokens": MOST_TOKENS}
+            (found,) = model(text=[turn], generate_kwargs=greedy, return_full_text=False)
             return Reply(str(found["generated_text"]).strip())
-        except Exception as error:  # out of memory, a model that takes no pictures, files that are not there
+        except Exception as error:  # out of memory, more pictures than it takes
             raise KeepframeError(
                 f"The model {self._place} gave no answer: {type(error).__name__}: {error}.",
                 "Take a smaller model or fewer workers (--workers 1).",
             ) from error
 
 
+def _kept(place: str, revision: str) -> str | None:
+    """The folder in the hub's cache where this model is; None where it is not."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(place, revision=revision, local_files_only=True)
+    except (LocalEntryNotFoundError, ValueError):  # ValueError: no name that the hub could know
+        return None
+
+
 @lru_cache(maxsize=1)
-def _pipeline(place: str, revision: str | None) -> Any:
+def _pipeline(folder: str) -> Any:
     """The model, kept for the process."""
     from transformers import pipeline
 
-    return pipeline("image-text-to-text", model=place, revision=revision, device_map="auto", torch_dtype="auto")
+    return pipeline("image-text-to-text", model=folder, device_map="auto", dtype="auto")

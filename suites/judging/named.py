@@ -9,8 +9,8 @@ from suites.judging.kept import Kept
 from suites.judging.protocol import Judge
 
 
-def open_judge(ref: str, answers: Path) -> Judge:
-    """The judge that `ref` names; what it answers is kept in the folder `answers`.
+def open_judge(ref: str, answers: Path, at_once: int = 1) -> Judge:
+    """The judge that `ref` names; what it answers is kept in the folder `answers`. `at_once` processes ask it.
 
     `answers.csv` or `answers.jsonl` is a file of answers, `https://host/v1?model=NAME` an OpenAI-compatible endpoint,
     `local:org/model@revision` a model on this machine, `package.module:Attr` or `./file.py:Attr` one of your own,
@@ -19,7 +19,7 @@ def open_judge(ref: str, answers: Path) -> Judge:
     Raises UsageError when it names none of them.
     """
     if ref.startswith(("http://", "https://")):
-        return Kept(_endpoint(ref), answers)
+        return Kept(_endpoint(ref, at_once), answers)
     if ref.startswith("local:"):
         from suites.judging.local import LocalModel
 
@@ -29,9 +29,11 @@ def open_judge(ref: str, answers: Path) -> Judge:
 
         return AnswersFile(Path(ref).expanduser())
     if ":" in ref:
-        judge = registry.resolve("judge", ref)()
+        judge = registry.made("judge", ref)
         if not isinstance(judge, Judge):
-            raise UsageError(f"{ref} is no judge: it lacks one of name, available, ask.", "See suites/judging.")
+            raise UsageError(
+                f"{ref} is no judge: it lacks one of name, available, ask.", "docs/SCORES.md shows a whole one."
+            )
         return Kept(judge, answers)
     raise UsageError(
         f"{ref!r} names no judge.",
@@ -40,8 +42,8 @@ def open_judge(ref: str, answers: Path) -> Judge:
 
 
 @lru_cache(maxsize=8)
-def _endpoint(address: str) -> Judge:
+def _endpoint(address: str, at_once: int) -> Judge:
     """One for a process, not one for a video: it keeps the rate, and knows whether the server is gone."""
     from suites.judging.endpoint import Endpoint
 
-    return Endpoint(address)
+    return Endpoint(address, at_once=at_once)

@@ -17,12 +17,13 @@ class DroppedOut(KeepframeError):
 
 
 class Reply(NamedTuple):
-    """What came back, and what it cost, where the judge says so."""
+    """What came back, what it cost, and which model answered, where the judge says so."""
 
     text: str
     tokens_in: int = 0
     tokens_out: int = 0
     dollars: float = 0.0
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,19 @@ def answers(inquiry: Inquiry, text: str) -> bool:
     return not inquiry.yes_or_no or _decides(text) is not None
 
 
+def spoken(text: str) -> str:
+    """An answer without the thoughts that some models write before it; empty where they never came to an end.
+
+    >>> spoken("<think>Is it yes or no? Yes, if…</think> No."), spoken("<think>Is it yes")
+    ('No.', '')
+    """
+    _thoughts, ended, said = text.rpartition("</think>")
+    return said.strip() if ended else said.partition("<think>")[0].strip()
+
+
 def _decides(answer: str) -> str | None:
-    found = re.search(r"\b(yes|no)\b", answer.lower())
+    plain = re.sub(r"\byes\W+(or|and|nor)\W+no\b|\byes/no\b", "", answer.lower())  # the question's words again
+    found = re.search(r"\b(yes|no)\b", plain)
     return found[1] if found else None
 
 

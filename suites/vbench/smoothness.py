@@ -14,7 +14,7 @@ import numpy as np
 from bench.digest import key
 from bench.errors import KeepframeError
 from bench.types import Clip, Frames
-from suites.features.plugins import identity
+from suites.features.plugins import identity, returned
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every
 
@@ -53,9 +53,8 @@ class _Guessing:
                 first, true, last = self._waiting
                 guess = np.ascontiguousarray(self._model.between(first, last))
                 if guess.shape != true.shape or guess.dtype != np.uint8:
-                    raise KeepframeError(
-                        f"The interpolator drew {guess.shape} {guess.dtype}, not {true.shape} uint8.", "Mend it."
-                    )
+                    what = f"{guess.shape} {guess.dtype}, not {true.shape} uint8"
+                    raise returned("interpolator", self._model, what)
                 self._found.append(cv2.norm(guess, true, cv2.NORM_L1) / true.size)
                 self._waiting = [last]
 

@@ -4,13 +4,14 @@ VBench-2.0's own are YOLO-World (GPL code) and three classifiers that are to be 
 """
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
 
 from bench.digest import key
 from bench.types import Clip, Frames
-from suites.features.plugins import identity
+from suites.features.plugins import identity, returned
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every
 
@@ -39,7 +40,15 @@ class _Counting:
         self._rows: list[tuple[int, int]] = []
 
     def write(self, frames: Frames) -> None:
-        self._rows += [tuple(self._model.look(frame)) for frame in frames]
+        for frame in frames:
+            found = self._model.look(frame)
+            try:
+                seen, abnormal = (index(count) for count in found)
+            except (TypeError, ValueError) as error:
+                raise returned("anatomy", self._model, f"{found!r}") from error
+            if not 0 <= abnormal <= seen:
+                raise returned("anatomy", self._model, f"{abnormal} malformed persons of {seen}")
+            self._rows.append((seen, abnormal))
 
     def finish(self) -> Arrays:
         seen, abnormal = np.array(self._rows, np.int64).T

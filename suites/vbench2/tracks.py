@@ -13,7 +13,7 @@ from bench.types import Clip, Frames
 from suites.dynamics.flow import TOP, Pairs
 from suites.dynamics.raft import loaded
 from suites.features import pixels
-from suites.features.plugins import identity
+from suites.features.plugins import identity, returned
 from suites.features.protocols import Arrays, Evidence, Feature, Reads, Series, View
 from suites.features.sampling import every, interval
 from suites.judging.protocol import DroppedOut
@@ -23,6 +23,7 @@ from suites.vbench2.matching import inliers
 
 FLOW_SIZE = (854, 480)
 ENOUGH_FLOW, FULL_FLOW, MOST_FLOW, FULL_MATCH = 5.0, 10.0, 30.0, 750
+FAR = 1e6  # pixels; NaN is not nearer
 REACH = 40  # frames between two views at a flow of 10 and 8 frames a second
 
 
@@ -41,18 +42,26 @@ class Tracks:
         return every(clip)
 
     def begin(self, clip: Clip) -> "_Following":
-        return _Following(self._tracker.begin(clip.size, GRID))
+        return _Following(self._tracker, clip)
 
 
 class _Following:
-    def __init__(self, tracking: Any) -> None:
-        self._tracking = tracking
+    def __init__(self, tracker: Any, clip: Clip) -> None:
+        self._tracker = tracker
+        self._tracking = tracker.begin(clip.size, GRID)
+        self._frames = clip.frames
 
     def write(self, frames: Frames) -> None:
         self._tracking.write(frames)
 
     def finish(self) -> Arrays:
-        return {"tracks": np.asarray(self._tracking.finish(), np.float64)}
+        tracks = np.asarray(self._tracking.finish(), np.float64)
+        wanted = (self._frames, GRID * GRID, 2)
+        if tracks.shape != wanted:
+            raise returned("tracker", self._tracker, f"tracks of shape {tracks.shape}, not {wanted}")
+        if not (np.abs(tracks) < FAR).all():
+            raise returned("tracker", self._tracker, "points that are not numbers, or lie nowhere near the picture")
+        return {"tracks": tracks}
 
 
 class Cuts:

@@ -2,11 +2,16 @@
 
 import base64
 import json
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -19,6 +24,7 @@ from bench.store import Store
 from bench.types import Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
+from runners.watch import Beside, other_models
 from suites.consistency.questionnaire import CHARACTER
 from suites.features.one_pass import extract
 from suites.features.protocols import Evidence
@@ -32,7 +38,11 @@ from suites.judging.protocol import Inquiry, says_yes
 
 
 class FakeServer(ThreadingHTTPServer):
-    """Answers by `reply(question)`, after the statuses in `first`; remembers what it was sent."""
+    """Answers by `reply(question)`, after the statuses in `first`; remembers what it was sent.
+
+    `fields` stand in the answer in the place of what would be there, `retry_after` is the header. Of the answer only
+    `sent` bytes are sent, or all of them `pause_s` seconds apart.
+    """
 
     daemon_threads = True
 
@@ -42,6 +52,10 @@ class FakeServer(ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.first: list[int] = []
         self.reply: Any = lambda question: "Yes."
+        self.fields: dict[str, Any] = {}
+        self.retry_after = "0.01"
+        self.sent: int | None = None
+        self.pause_s = 0.0
 
     def address(self, options: str = "") -> str:
         return f"http://127.0.0.1:{self.server_port}/v1?model=m{options}"
@@ -61,12 +75,19 @@ class Handler(BaseHTTPRequestHandler):
             "choices": [{"message": {"content": self.server.reply(text)}}],
             "usage": {"prompt_tokens": 1000, "completion_tokens": 2},
         }
-        data = json.dumps(answer).encode()
+        data = json.dumps(answer | self.server.fields).encode()
         self.send_response(status)
-        self.send_header("Retry-After", "0.01")
+        self.send_header("Retry-After", self.server.retry_after)
+        self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with suppress(OSError):  # who asked may have given up
+            if not self.server.pause_s:
+                self.wfile.write(data[: self.server.sent])
+                return
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.server.pause_s)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -92,7 +113,7 @@ def test_an_endpoint_is_sent_the_pictures_the_question_and_the_key(
 ) -> None:
     monkeypatch.setenv("KEEPFRAME_JUDGE_KEY", "secret")
     reply = Endpoint(server.address("&dollars_in=2&dollars_out=500000")).ask(INQUIRY)
-    assert reply == ("Yes.", 1000, 2, pytest.approx(0.002 + 1.0))
+    assert reply == ("Yes.", 1000, 2, pytest.approx(0.002 + 1.0), "")
     (body,) = server.asked
     assert (body["model"], body["temperature"], server.keys) == ("m", 0, ["Bearer secret"])
     *pictures, text = body["messages"][0]["content"]
@@ -119,19 +140,84 @@ def test_a_busy_endpoint_is_tried_again_and_a_refusal_is_not(server: FakeServer)
 def test_an_endpoint_that_is_not_there_or_says_nothing_gives_no_answer(server: FakeServer) -> None:
     with pytest.raises(UnavailableError, match="no answer"):
         Endpoint("http://127.0.0.1:9/v1?model=m", first_wait_s=0.001).ask(INQUIRY)
-    server.reply = lambda question: "  "
-    with pytest.raises(UnavailableError, match="empty"):
+    server.fields = {"error": {"message": "quota"}, "choices": None}
+    with pytest.raises(UnavailableError, match=r"no text.*quota"):
         Endpoint(server.address(), first_wait_s=0.001).ask(INQUIRY)
 
 
-def test_the_rate_is_kept(server: FakeServer) -> None:
-    import time
+def test_an_empty_answer_is_paid_for_and_asked_once(server: FakeServer, tmp_path: Path) -> None:
+    judge = Kept(Endpoint(server.address()), tmp_path)
+    for nothing in ("  ", None, "<think>It may be black, or"):
+        server.asked.clear()
+        server.reply = lambda question, nothing=nothing: nothing
+        with pytest.raises(KeepframeError, match=r"said nothing when asked for q about a\.\n.*max_tokens"):
+            judge.ask(INQUIRY)
+        assert len(server.asked) == 1
+    assert spent(tmp_path).questions == 3 and not list(tmp_path.glob("*/*.json"))
 
-    judge = Endpoint(server.address("&per_minute=600"))  # one in a tenth of a second
+
+def test_answers_in_parts_and_without_a_sensible_count_of_tokens(server: FakeServer) -> None:
+    parts = [{"type": "text", "text": "No"}, {"type": "text", "text": "."}]
+    for usage in (["x"], {"prompt_tokens": "many", "completion_tokens": None}, None):
+        server.fields = {"usage": usage, "choices": [{"message": {"content": parts}}]}
+        assert Endpoint(server.address()).ask(INQUIRY) == ("No.", 0, 0, 0.0, "")
+
+
+def test_thoughts_before_an_answer_are_none(server: FakeServer, tmp_path: Path) -> None:
+    server.reply = lambda question: "<think>Yes or no? At first yes: it is dark.</think>\n\nNo."
+    asked = Inquiry("a", "q", "Is it black? Yes or no.", (PICTURE,), yes_or_no=True)
+    for _ in range(2):
+        assert Kept(Endpoint(server.address()), tmp_path).ask(asked).text == "No."
+    server.reply = lambda question: "So it is.</think>Yes"  # the beginning stood in the model's template
+    assert Kept(Endpoint(server.address()), tmp_path).ask(INQUIRY).text == "Yes"
+    path = tmp_path / "answers.csv"
+    path.write_text("video,question,answer\na,q,<think>Yes?</think> no\n")
+    assert AnswersFile(path).ask(INQUIRY).text == "no"
+
+
+def test_what_a_server_says_of_an_error_is_passed_on(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.first, server.fields = [404], {"error": {"message": "no model 'm',\n but 'm2'"}}
+    with pytest.raises(UnavailableError, match=r"404 Not Found \(no model 'm', but 'm2'\)\."):
+        Endpoint(server.address()).ask(INQUIRY)
+    monkeypatch.setenv("KEEPFRAME_JUDGE_KEY", "secret")
+    server.first = [302]
+    with pytest.raises(UnavailableError, match=r"302 Found, to /elsewhere"):
+        Endpoint(server.address()).ask(INQUIRY)
+    assert len(server.asked) == 2  # nobody followed
+
+
+def test_an_answer_that_takes_too_long_or_breaks_off(server: FakeServer) -> None:
+    server.pause_s = 0.02  # every byte comes in time
     began = time.monotonic()
-    for _ in range(4):
-        judge.ask(INQUIRY)
-    assert time.monotonic() - began >= 0.3
+    with pytest.raises(UnavailableError, match=r"too long\.\n.*timeout_s"):
+        Endpoint(server.address("&timeout_s=0.1"), first_wait_s=0.001).ask(INQUIRY)
+    assert time.monotonic() - began < 1.0 and len(server.asked) == 2
+    server.pause_s, server.sent = 0.0, 20
+    with pytest.raises(UnavailableError, match="broke off after 20 bytes"):
+        Endpoint(server.address(), first_wait_s=0.001).ask(INQUIRY)
+
+
+def test_as_long_as_the_server_says_within_reason(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("suites.judging.endpoint.time.sleep", slept.append)
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    for said in ("7", soon, "Wed, soon"):
+        server.retry_after, server.first = said, [429]
+        assert Endpoint(server.address()).ask(INQUIRY).text == "Yes."
+    assert slept == [7.0, pytest.approx(29, abs=2), 1.0]
+    server.retry_after, server.first = "3600", [429]
+    with pytest.raises(UnavailableError, match=r"429 .* asks to wait 3600 s.*\n.*per_minute"):
+        Endpoint(server.address()).ask(INQUIRY)
+    assert len(slept) == 3
+
+
+def test_the_rate_is_kept_by_all_processes_together(server: FakeServer) -> None:
+    for options, at_once in (("&per_minute=600", 1), ("&per_minute=1200", 2)):  # a tenth of a second for this one
+        judge = Endpoint(server.address(options), at_once=at_once)
+        began = time.monotonic()
+        for _ in range(4):
+            judge.ask(INQUIRY)
+        assert time.monotonic() - began >= 0.3
 
 
 def test_addresses_that_cannot_be_meant() -> None:
@@ -139,6 +225,8 @@ def test_addresses_that_cannot_be_meant() -> None:
         ("http://h/v1", "names no model"),
         ("http://h/v1?model=m&rate=3", "no option 'rate'"),
         ("http://h/v1?model=m&per_minute=many", "cannot be read"),
+        ("http://h/v1?model=m&timeout_s=0", "cannot be read"),
+        ("local:./nothing-here", "no folder"),
         ("local:org/model", "names no revision"),
         ("gpt", "names no judge"),
     ):
@@ -146,6 +234,7 @@ def test_addresses_that_cannot_be_meant() -> None:
             open_judge(wrong, Path())
     assert "password" not in Endpoint("http://user:password@h/v1?model=m").name
     assert Endpoint("http://h/v1?model=m&version=2").name != Endpoint("http://h/v1?model=m&version=1").name
+    assert Endpoint("http://h/v1?model=m&timeout_s=9").name == Endpoint("http://h/v1?model=m").name
 
 
 def test_an_answer_is_paid_once(server: FakeServer, tmp_path: Path) -> None:
@@ -163,7 +252,11 @@ def test_an_answer_is_paid_once(server: FakeServer, tmp_path: Path) -> None:
     for text in ("Is it black?", "Is it white?"):
         for pictures in ((PICTURE, PICTURE), (PICTURE,)):
             judge.ask(Inquiry("a", "q", text, pictures))
-    assert spent(tmp_path).questions == len(server.asked)
+    paid = spent(tmp_path)
+    assert paid.questions == len(server.asked)
+    with (tmp_path / "spent.jsonl").open("a") as ledger:
+        ledger.write('{"judge": "x", "tok')  # the machine lost power here
+    assert spent(tmp_path) == paid
 
 
 def test_nonsense_is_paid_for_and_asked_again(server: FakeServer, tmp_path: Path) -> None:
@@ -197,6 +290,27 @@ def test_a_server_that_is_gone_is_tried_five_times_once(monkeypatch: pytest.Monk
     assert counts == [5, 1, 1, 5]  # the third is answered
 
 
+def test_a_server_that_stays_away_is_left_alone_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Endpoint("http://127.0.0.1:9/v1?model=m")
+    clock, tries = [1000.0], []
+
+    def post(body: bytes) -> object:
+        tries.append(body)
+        raise TimeoutError
+
+    monkeypatch.setattr(judge, "_post", post)
+    monkeypatch.setattr("suites.judging.endpoint.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("suites.judging.endpoint.time.sleep", lambda seconds: None)
+    counts = []
+    for later_s in (0, 0, 0, 0, 59, 2):
+        clock[0] += later_s
+        before = len(tries)
+        with pytest.raises(UnavailableError, match="no answer"):
+            judge.ask(INQUIRY)
+        counts.append(len(tries) - before)
+    assert counts == [2, 1, 1, 0, 0, 1]
+
+
 def test_videos_share_an_endpoint(tmp_path: Path) -> None:
     """Its rate is kept over all of them, and a server that is gone is known to be gone."""
     first, second = (open_judge("http://127.0.0.1:9/v1?model=m", tmp_path) for _ in range(2))
@@ -223,14 +337,51 @@ def test_answers_in_a_file(tmp_path: Path) -> None:
 
 def test_nonsense_is_not_a_no() -> None:
     assert says_yes("yes") and not says_yes("No. Yes would be wrong")
-    for text in ("I cannot tell.", "Nothing", "eyes"):
+    assert says_yes("Yes or no: yes.") and not says_yes("Yes/no? No.")
+    for text in ("I cannot tell.", "Nothing", "eyes", "I cannot answer yes or no to that.", "Yes and no."):
         with pytest.raises(KeepframeError, match="yes or no"):
             says_yes(text)
 
 
 def test_a_local_model_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suites.judging.local.find_spec", lambda name: None if name == "transformers" else object())
-    assert "pip install transformers" in (LocalModel("org/m@1").available() or "")
+    assert "pip install 'keepframe[judge]'" in (LocalModel("org/m@1").available() or "")
+
+
+def test_a_local_model_is_not_downloaded_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("suites.judging.local.find_spec", lambda name: object())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    revision = "0123456789" * 4
+    judge = LocalModel(f"org/m@{revision}")
+    assert (judge.available() or "").endswith(f"\n  hf download org/m --revision {revision}")
+    (tmp_path / "models--org--m" / "snapshots" / revision).mkdir(parents=True)
+    assert judge.available() is None
+    assert LocalModel("no/hub/has/this@1").available()
+
+
+def test_a_local_model_is_asked_greedily(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Transformers itself is in no environment of the tests: this stands where it is called."""
+    fake: Any = ModuleType("transformers")
+    calls: list[Any] = []
+
+    def model(**words: Any) -> list[dict[str, str]]:
+        calls.append(words)
+        return [{"generated_text": " Yes. "}]
+
+    def pipeline(task: str, **words: Any) -> Any:
+        if words["model"] == str(tmp_path):
+            return model
+        raise OSError("no file named model.safetensors")
+
+    fake.pipeline = pipeline
+    monkeypatch.setitem(sys.modules, "transformers", fake)
+    assert LocalModel(str(tmp_path)).ask(INQUIRY).text == "Yes."
+    (words,) = calls
+    assert words["generate_kwargs"]["do_sample"] is False
+    assert [one["type"] for one in words["text"][0]["content"]] == ["image", "image", "text"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KeepframeError, match=r"cannot be loaded: OSError.*\n.*image-text-to-text"):
+        LocalModel(str(tmp_path / "empty")).ask(INQUIRY)
 
 
 def test_pictures_are_the_frames_and_repeat_in_short_videos(tmp_path: Path) -> None:
@@ -259,7 +410,7 @@ def test_the_questionnaire_end_to_end(server: FakeServer, tmp_path: Path, capfd:
             return "No."
         return "no" if CHARACTER.questions[1][1] in question else "Yes"
 
-    server.reply = reply
+    server.reply, server.fields = reply, {"model": "m-2026-01"}
     command = (str(folder), "--metrics", "judged_character,judged_scene", "--store", str(store))
     first = score(capfd, *command, "--judge", server.address())
     assert first["judge"]["questions"] == 5 and "asked 5 questions" in first["said"]
@@ -272,6 +423,27 @@ def test_the_questionnaire_end_to_end(server: FakeServer, tmp_path: Path, capfd:
     assert score(capfd, *command, "--judge", server.address())["judge"]["questions"] == 0
     other = score(capfd, *command, "--judge", server.address("&version=2"))
     assert other["run"] != first["run"] and other["judge"]["questions"] == 5
+    assert first["judge"]["other_models"] == ["m-2026-01"]  # m was asked for
+
+
+def test_a_model_that_answers_under_another_name_is_named(server: FakeServer, tmp_path: Path) -> None:
+    store, asked = Store(tmp_path), 0
+
+    def after(options: str, model: str) -> list[str]:
+        nonlocal asked
+        asked += 1
+        server.fields = {"model": model}
+        beside = Beside(judge=server.address(options))
+        judge = beside.asked(store)
+        assert judge is not None
+        judge.ask(Inquiry("a", "q", f"Question {asked}"))
+        return other_models(store, beside)
+
+    assert after("", "m") == []
+    assert after("", "m-2026-01") == ["m", "m-2026-01"]
+    assert after("&version=2", "m-2026-05") == ["m-2026-05"]
+    assert after("&version=m-2026-05", "m-2026-05") == []
+    assert other_models(store, Beside()) == []
 
 
 def test_a_judge_that_talks_nonsense_gives_failed_rows_and_no_judge_an_error(

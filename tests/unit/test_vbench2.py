@@ -1,7 +1,9 @@
 """VBench-2.0's rules: what counts, what drops out, how a camera is read, against films whose truth is known."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,12 @@ from runners.watch import Beside, build
 from suites.consistency.identity import FaceIdentity, HumanIdentity
 from suites.features.judge import judge
 from suites.features.one_pass import extract
-from suites.features.plugins import Persons, open_model
+from suites.features.plugins import Persons, identity, open_model
 from suites.features.protocols import Evidence, Series
 from suites.features.said import read_said
+from suites.judging.named import open_judge
 from suites.judging.protocol import DroppedOut, Inquiry, Reply
+from suites.vbench.smoothness import MotionSmoothness
 from suites.vbench2 import diversity as differing
 from suites.vbench2.anatomy import HumanAnatomy
 from suites.vbench2.camera import moves, orbits
@@ -301,6 +305,108 @@ def test_faces_against_the_first(video: Evidence) -> None:
     assert len(faces(FaceIdentity(), video, Faces(empty=(0, 5))).values) == 29
     with pytest.raises(DroppedOut):
         faces(FaceIdentity(), video, Faces(empty=tuple(range(1, 32))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "why"),
+    [
+        ("face", None, "no list of vectors"),
+        ("face", ["a"], "no list of vectors"),
+        ("face", [np.zeros(4)], "length 0"),
+        ("face", [np.full(4, np.nan)], "length nan"),
+        ("face", np.ones((1, 1, 4)), r"shape \(1, 4\)"),
+        ("anatomy", None, "None"),
+        ("anatomy", (1, 2), "2 malformed persons of 1"),
+        ("anatomy", (1.5, 0.5), r"\(1.5, 0.5\)"),
+        ("tracker", None, r"shape \(\), not \(32, 100, 2\)"),
+        ("tracker", np.zeros((1, 100, 2)), r"shape \(1, 100, 2\)"),  # of one frame: nothing moves
+        ("tracker", np.zeros((32, 50, 2)), r"shape \(32, 50, 2\)"),
+        ("tracker", np.full((32, 100, 2), np.nan), "not numbers"),
+        ("tracker", np.full((32, 100, 2), 1e30), "nowhere near"),
+        ("interpolator", None, "object, not"),
+        ("interpolator", np.zeros((64, 96, 3)), "float64, not"),
+    ],
+)
+def test_a_model_that_returns_something_else_gives_no_score(video: Evidence, kind: str, answer: Any, why: str) -> None:
+    class Model:
+        name = "broken 1"
+
+        def faces(self, frame: np.ndarray) -> Any:
+            return answer
+
+        look = faces
+
+        def begin(self, *_: Any) -> Any:
+            return self
+
+        def write(self, frames: Frames) -> None:
+            pass
+
+        def finish(self) -> Any:
+            return answer
+
+        def between(self, first: np.ndarray, last: np.ndarray) -> Any:
+            return answer
+
+    metrics: dict[str, Any] = {
+        "face": FaceIdentity(),
+        "anatomy": HumanAnatomy(),
+        "tracker": CameraMotion(),
+        "interpolator": MotionSmoothness(),
+    }
+    found = judge([metrics[kind]], Evidence(video.clip, models={kind: Model()}, questions={"camera_motion": "static"}))
+    (failure,) = found.failures.values()
+    assert isinstance(failure, KeepframeError)
+    assert failure.what.startswith(f"The {kind} model broken 1 returned") and re.search(why, failure.what)
+    assert "returns" in failure.mend
+
+
+def test_faces_of_different_lengths_are_refused(video: Evidence) -> None:
+    class Growing(Faces):
+        def faces(self, frame: np.ndarray) -> list[np.ndarray]:
+            self._seen += 1
+            return [np.ones(self._seen + 2)]
+
+    with pytest.raises(KeepframeError, match=r"shape \(3,\) after some of length 2"):
+        faces(FaceIdentity(), video, Growing())
+
+
+class NoTracker:
+    name = "half a tracker"
+
+
+class Unmade(Tracker):
+    def __init__(self) -> None:
+        raise FileNotFoundError("cotracker.pth")
+
+
+class Another(Tracker):
+    """Another class of the same name in the same file."""
+
+
+def test_models_that_cannot_be_opened_or_are_called_alike() -> None:
+    here = Path(__file__)
+    with pytest.raises(UsageError, match=r"is no tracker model: it has no begin\."):
+        open_model("tracker", f"{here}:NoTracker")
+    with pytest.raises(UsageError, match=r"cannot be made: FileNotFoundError: cotracker\.pth"):
+        open_model("tracker", f"{here}:Unmade")
+    with pytest.raises(UsageError, match=r"cannot be made: TypeError.*missing 1 required"):
+        open_model("tracker", f"{here}:Judge")
+    assert identity(Tracker()) != identity(Another())
+
+
+def test_the_models_in_the_manual_can_be_used(video: Evidence, tmp_path: Path) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "SCORES.md"
+    (code,) = re.findall(r"```python\n(.*?)```", manual.read_text(encoding="utf-8"), re.DOTALL)
+    mine = tmp_path / "mine.py"
+    mine.write_text(code, encoding="utf-8")
+    classes = {"face": "Face", "tracker": "Tracker", "interpolator": "Middle", "anatomy": "Anatomy"}
+    models = {kind: open_model(kind, f"{mine}:{name}") for kind, name in classes.items()}
+    metrics = [FaceIdentity(), CameraMotion(), MotionSmoothness(), HumanAnatomy(), HumanClothes()]
+    judged = replace(video, models=models, judge=open_judge(f"{mine}:Judge", tmp_path))
+    found = judge(metrics, replace(judged, features={}, questions={"camera_motion": "static", "human_clothes": None}))
+    assert not found.failures
+    assert found.series[HumanClothes().name].values.tolist() == [1.0]
 
 
 def test_anatomy_counts_persons_over_the_video(video: Evidence) -> None:
