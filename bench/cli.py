@@ -53,7 +53,8 @@ def app(asked: str = "") -> "App":
     """The cyclopts application. The verb that was `asked` for explains itself: its help is its docstring."""
     from cyclopts import App
 
-    application = App(name="keepframe", help=HELP, version=__version__)
+    # cyclopts would end the process on Ctrl-C before `main` can say that nothing is lost
+    application = App(name="keepframe", help=HELP, version=__version__, suppress_keyboard_interrupt=False)
     for verb, (target, help_text) in VERBS.items():
         application.command(target, name=verb, help=None if verb == asked else help_text)
     return application

@@ -145,6 +145,15 @@ def test_a_dry_run_is_the_first_thing_in_a_new_folder(spec_text: str, tmp_path: 
         assert done.returncode == 0, done.stderr
 
 
+def test_ctrl_c_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runners.verbs.quickstart_spec", stopped)
+    done = keepframe("init")
+    assert done.returncode == 130 and "What was stored is kept" in done.stderr
+
+
 def test_init_prints_a_spec_that_runs(tmp_path: Path) -> None:
     (tmp_path / "spec.toml").write_text(keepframe("init").stdout)
     tiny = [
