@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -416,12 +416,23 @@ def path(name: str) -> Path:
     """
     if name in _STAND_INS:
         return _STAND_INS[name]
-    found = state(name)
-    if found.status == "present":
-        return found.path
-    raise UnavailableError(
-        f"The weights {name!r} are {found.status}: {found.detail}.", f"keepframe weights fetch {name}"
-    )
+    said = missing((name,))
+    if said is not None:
+        raise UnavailableError(*said.split("\n  ", 1))
+    return weights_dir() / _entry(name).filename
+
+
+def missing(names: Iterable[str]) -> str | None:
+    """None when all of these are here and whole, else which are not, and the one command that fetches them.
+
+    Raises:
+        UsageError: no such name in the catalogue.
+    """
+    absent = [found for name in names if name not in _STAND_INS and (found := state(name)).status != "present"]
+    if not absent:
+        return None
+    each = "; ".join(f"{one.file.name!r} are {one.status}: {one.detail}" for one in absent)
+    return f"The weights {each}.\n  keepframe weights fetch {' '.join(one.file.name for one in absent)}"
 
 
 def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None) -> Path:

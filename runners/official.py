@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from bench import weights
-from bench.errors import KeepframeError, UnavailableError
+from bench.errors import KeepframeError
 from runners.isolate import RECIPES, Box, program
 from suites.features.protocols import Evidence, Feature, Reads, Series
 from suites.judging.protocol import DroppedOut
@@ -106,18 +106,14 @@ class Package:
 
 
 def missing(dimension: str) -> str | None:
-    """None when the package can compute this dimension here, else what is missing and the command that brings it."""
+    """None when the package can compute this dimension here, else what is missing and the command that brings it.
+    All weights are named at once."""
     if (absent := VBENCH.missing()) is not None:
         return absent
     if PLACES[dimension] is _GRIT and not any(VBENCH.folder.glob("lib/python*/site-packages/detectron2*")):
         install = f"uv pip install --python {VBENCH.python} --no-build-isolation --no-deps '{DETECTRON}'"
         return f"The box lacks detectron2, which has to be compiled for this machine.\n  {install}"
-    for _, name in PLACES[dimension]:
-        try:
-            weights.path(name)
-        except UnavailableError as error:
-            return str(error)
-    return None
+    return weights.missing(dict.fromkeys(name for _, name in PLACES[dimension]))
 
 
 def settings(cache: Path) -> dict[str, str]:

@@ -65,10 +65,11 @@ class Finding(NamedTuple):
 
 
 class NotProved(NamedTuple):
-    """A dimension that could not be tried, and why."""
+    """A dimension that neither agrees nor differs, and why: it `lacks` a file that is fetched, or else it broke."""
 
     dimension: str
     why: str
+    lacks: bool
 
 
 def prove(
@@ -81,32 +82,51 @@ def prove(
 
     Three short videos are drawn (wide, upright, large), every dimension is computed by both, and the values of each
     video and of all of them must agree to 1e-5, or exactly where nothing is rounded. The package runs in its own
-    environment (keepframe isolate vbench). Some minutes and 4 GB of memory. The code is 1 where anything differs.
+    environment (keepframe isolate vbench). Some minutes and 4 GB of memory. The code is 1 where anything differs or
+    breaks, and 4 where nothing does but a dimension was not tried, for want of the package's own code.
 
     Example: keepframe prove vbench --dimensions temporal_flickering,dynamic_degree
     """
     if what != "vbench":
         raise UsageError(f"Nothing is known to prove about {what!r}.", did_you_mean(what, ["vbench"]))
-    missing = VBENCH.missing()
-    if missing is not None:
-        raise UnavailableError(*missing.split("\n  ", 1))
+    unbuilt = VBENCH.missing()
+    if unbuilt is not None:
+        raise UnavailableError(*unbuilt.split("\n  ", 1))
     every = [name for group in GROUPS for name in group]
     chosen = [one.strip() for one in dimensions.split(",")] if dimensions else every
     for name in chosen:
         if name not in every:
             raise UsageError(f"{name!r} is no dimension that is proved.", did_you_mean(name, every))
     findings: list[Finding] = []
+    unproved: list[NotProved] = []
     for found in run(chosen):
         if isinstance(found, NotProved):
-            err.print(f"{found.dimension} is not proved: {found.why}", markup=False, soft_wrap=True)
+            unproved.append(found)
+            verb = "was not tried" if found.lacks else "is not proved"
+            err.print(f"{found.dimension} {verb}: {found.why}", markup=False, soft_wrap=True)
             continue
         findings.append(found)
         out.print(_line(found), markup=False, highlight=False, soft_wrap=True)
     agreed = sum(found.agree for found in findings)
-    out.print(f"{agreed} of {len(chosen)} dimensions agree with vbench 0.1.5.", markup=False, highlight=False)
+    untried = [found.dimension for found in unproved if found.lacks]
+    said = f"; not tried: {', '.join(untried)}" if untried else ""
+    out.print(
+        f"{agreed} of {len(chosen)} dimensions agree with vbench 0.1.5{said}.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     if json:
-        last_line({"tolerance": TOLERANCE, "findings": [found._asdict() for found in findings]})
-    return 0 if agreed == len(chosen) else 1
+        last_line(
+            {
+                "tolerance": TOLERANCE,
+                "findings": [found._asdict() for found in findings],
+                "not_proved": [found._asdict() for found in unproved],
+            }
+        )
+    if agreed + len(untried) < len(chosen):
+        return 1
+    return 4 if untried else 0
 
 
 def run(dimensions: Sequence[str]) -> Iterator[Finding | NotProved]:
@@ -115,7 +135,13 @@ def run(dimensions: Sequence[str]) -> Iterator[Finding | NotProved]:
     with tempfile.TemporaryDirectory(prefix="keepframe-proof-") as folder:
         clips = _videos(Path(folder))
         for group in GROUPS:
-            wanted = [name for name in group if name in dimensions]
+            lacks = {name: weights.missing(file for _, file in PLACES[name] if file in _CODE) for name in group}
+            wanted = [name for name in group if name in dimensions and lacks[name] is None]
+            yield from (
+                NotProved(name, why, lacks=True)
+                for name, why in lacks.items()
+                if name in dimensions and why is not None
+            )
             if wanted:
                 with tempfile.TemporaryDirectory(dir=folder) as numbers:
                     yield from _group(wanted, clips, Path(numbers))
@@ -132,7 +158,7 @@ def _group(dimensions: Sequence[str], clips: Sequence[Clip], folder: Path) -> It
                 published, total = _theirs(package, dimension, clips)
                 ours, our_total = _ours(dimension, clips)
             except KeepframeError as error:
-                yield NotProved(dimension, str(error))
+                yield NotProved(dimension, str(error), lacks=False)
                 continue
             pairs = list(zip([*published, total], [*ours, our_total], strict=True))
             difference = max(abs(a - b) / max(abs(a), 1e-12) for a, b in pairs)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bench import weights
-from bench.errors import KeepframeError, UnavailableError
+from bench.errors import KeepframeError
 from suites.features.protocols import Evidence, Feature, Series
 from suites.vbench.embeddings import ClipB32Frames, DinoFrames, unit
 
@@ -38,12 +38,7 @@ def missing(needs: tuple[str, ...], *packages: str) -> str | None:
     absent = [package for package in ("torch", *packages) if find_spec(package) is None]
     if absent:
         return f"It needs the packages {' and '.join(absent)}.\n  pip install 'keepframe[vbench]'"
-    for name in needs:
-        try:
-            weights.path(name)
-        except UnavailableError as error:
-            return str(error)
-    return None
+    return weights.missing(needs)
 
 
 class _Consistency:

@@ -9,11 +9,12 @@ import torch
 
 from bench import weights
 from bench.cli import app
-from bench.errors import UnavailableError, UsageError
+from bench.errors import KeepframeError, UnavailableError, UsageError
 from bench.types import Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
 from runners import official, proof_weights
+from runners import prove as prove_verb
 from runners.boxes import vbench_box
 from runners.isolate import RECIPES
 from suites.dynamics import raft
@@ -103,3 +104,48 @@ def test_flickering_is_proved(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_dimension_that_is_not_known_is_refused() -> None:
     with pytest.raises(UsageError, match=r"Did you mean 'dynamic_degree'\?"):
         prove("--dimensions", "dynamic_degre")
+
+
+def test_all_that_a_dimension_lacks_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(type(official.VBENCH), "missing", lambda self: None)
+    assert (official.missing("scene") or "").endswith("\n  keepframe weights fetch tag2text bert-words")
+    with weights.stand_ins({"dino-vitb16": tmp_path}):
+        said = official.missing("subject_consistency") or ""
+    assert said.endswith("\n  keepframe weights fetch dino-hubconf dino-transformer dino-utils")
+
+
+class Nothing:
+    """In the place of the package: it is asked nothing here."""
+
+    def __enter__(self) -> "Nothing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("flickering", "code"), [("agrees", 4), ("differs", 1), ("breaks", 1)])
+def test_what_could_not_be_tried_is_told_from_what_failed(
+    flickering: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(type(official.VBENCH), "missing", lambda self: None)
+    monkeypatch.setattr(prove_verb, "borrow", lambda box: None)
+    monkeypatch.setattr(prove_verb, "_videos", lambda folder: [])
+    monkeypatch.setattr(prove_verb, "Package", Nothing)
+
+    def theirs(*_: object) -> tuple[list[float], float]:
+        if flickering == "breaks":
+            raise KeepframeError("In its box: ValueError: no.")
+        return [0.9 if flickering == "agrees" else 0.8], 0.9
+
+    monkeypatch.setattr(prove_verb, "_theirs", theirs)
+    monkeypatch.setattr(prove_verb, "_ours", lambda *_: ([0.9], 0.9))
+    assert prove("--dimensions", "temporal_flickering,subject_consistency", "--json") == code
+    said = capfd.readouterr()
+    assert "keepframe weights fetch dino-hubconf dino-transformer dino-utils" in said.err
+    assert "not tried: subject_consistency." in said.out
+    unproved = json.loads(said.out.strip().splitlines()[-1])["not_proved"]
+    assert [one["dimension"] for one in unproved if one["lacks"]] == ["subject_consistency"]
+    assert any(not one["lacks"] for one in unproved) == (flickering == "breaks")
