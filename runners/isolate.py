@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -186,13 +187,23 @@ class Box:
             self._stop()
             raise KeepframeError(f"The box did not answer within {timeout_s:.0f} s.", "Give it more time.") from None
         if line is None:
+            killed = self._ended_by() == -signal.SIGKILL
             self._stop()
-            raise KeepframeError(f"The program in the box ended: {' '.join(self._said)[-400:]}", "Run it again.")
+            said = f"The program in the box {'was killed' if killed else 'ended'}: {' '.join(self._said)[-400:]}"
+            mend = "Most often memory ran out: make room (fewer workers), then run it again with --retry."
+            raise KeepframeError(said, mend if killed else "Run it again.")
         try:
             found = json.loads(line)
         except ValueError:
             found = None
         return found if isinstance(found, dict) else {"error": f"no JSON: {line[:200]}"}
+
+    def _ended_by(self) -> int | None:
+        """The exit code of a program whose output is closed; None where it goes on all the same."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=5.0)
+        return None
 
     @staticmethod
     def _listen(stream: Any, answers: "queue.Queue[str | None]") -> None:

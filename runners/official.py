@@ -231,42 +231,42 @@ class OfficialImaging(_Official):
 class OfficialObject(_Official):
     """VBench's own object_class (GRiT), by the vbench package in a box. Needs VBench's prompt list."""
 
-    dimension = "object_class"
+    dimension = of_list = "object_class"
     reads: tuple[Reads, ...] = ("prompt", "questions")
 
 
 class OfficialObjects(_Official):
     """VBench's own multiple_objects (GRiT), by the vbench package in a box. Needs VBench's prompt list."""
 
-    dimension = "multiple_objects"
+    dimension = of_list = "multiple_objects"
     reads: tuple[Reads, ...] = ("prompt", "questions")
 
 
 class OfficialColor(_Official):
     """VBench's own color (GRiT), by the vbench package in a box. Videos without the object drop out."""
 
-    dimension = "color"
+    dimension = of_list = "color"
     reads: tuple[Reads, ...] = ("prompt", "questions")
 
 
 class OfficialSpatial(_Official):
     """VBench's own spatial_relationship (GRiT), by the vbench package in a box. It asks for no left or right."""
 
-    dimension = "spatial_relationship"
+    dimension = of_list = "spatial_relationship"
     reads: tuple[Reads, ...] = ("prompt", "questions")
 
 
 class OfficialAction(_Official):
     """VBench's own human_action (UMT), by the vbench package in a box; the action is the evaluation prompt's."""
 
-    dimension = "human_action"
+    dimension = of_list = "human_action"
     reads: tuple[Reads, ...] = ("prompt",)
 
 
 class OfficialScene(_Official):
     """VBench's own scene (Tag2Text), by the vbench package in a box. Needs VBench's prompt list."""
 
-    dimension = "scene"
+    dimension = of_list = "scene"
     reads: tuple[Reads, ...] = ("prompt", "questions")
 
 

@@ -239,10 +239,18 @@ def _answers(store: Store) -> Path:
 
 
 def _asks(metric: VideoMetric, item: Item, said: Said | None) -> bool:
-    """Whether a metric is meant for a video. Only VBench-2.0's list has a say in it, which asks each of its dimensions
-    of some prompts' videos; a video that it does not know fails, with the reason."""
+    """Whether a metric is meant for a video. A benchmark's list has a say in it: it asks each of VBench-2.0's
+    dimensions, and those of VBench that look for something, of some prompts' videos only. A video that the list does
+    not know fails, with the reason."""
     listed = {} if said is None else said.question(item.name)
-    return not listed or not metric.name.startswith(PREFIX) or metric.name.removeprefix(PREFIX) in listed
+    return not listed or (of_list := _of_list(metric)) is None or of_list in listed
+
+
+def _of_list(metric: VideoMetric) -> str | None:
+    """The name by which a benchmark's list asks for what this metric measures, None where it asks it of any video."""
+    if metric.name.startswith(PREFIX):
+        return metric.name.removeprefix(PREFIX)
+    return getattr(metric, "of_list", None)
 
 
 def _ask(
@@ -287,17 +295,20 @@ def _check(metrics: Iterable[VideoMetric], beside: Beside) -> None:
     for metric in metrics:
         for what in metric.reads:
             if what not in here:
-                raise UsageError(f"{metric.name} needs {_NEEDED.get(what, f'a model of kind {what!r}')}.", _how(what))
+                raise UsageError(
+                    f"{metric.name} needs {_NEEDED.get(what, f'a model of kind {what!r}')}.", _how(what, metric)
+                )
 
 
 _NEEDED = {"judge": "a judge", "questions": "the questions of its benchmark"}
 
 
-def _how(what: str) -> str:
+def _how(what: str, metric: VideoMetric) -> str:
+    questions = "vbench2-prompts" if metric.name.startswith(PREFIX) else "vbench-prompts"
     return {
         "interpolator": "Bring one: --model interpolator=runners.amt:Amt (VBench's, for non-commercial use)",
         "judge": "Name one: --judge answers.csv, or --judge 'http://localhost:8000/v1?model=NAME'",
-        "questions": "Give them: keepframe weights fetch vbench2-prompts, then --prompts vbench2-prompts",
+        "questions": f"Give them: keepframe weights fetch {questions}, then --prompts {questions}",
     }.get(what, f"Bring one: --model {what}=./mine.py:Attr")
 
 

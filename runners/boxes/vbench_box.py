@@ -69,6 +69,8 @@ def _values(dimension: str, videos: list[dict[str, Any]]) -> dict[str, Any]:
     for name in [name for name in sys.modules if name == "utils" or name.startswith("utils.")]:
         del sys.modules[name]  # DINO and AMT each have a `utils` and put its folder on the path
     module = importlib.import_module(f"vbench.{dimension}")
+    if dimension == "scene":
+        _begin_anyhow(importlib.import_module("vbench.third_party.tag2Text.tag2text"))
     _load_once(dimension)
     parts = _overheard(module) if dimension == "dynamic_degree" else []
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -77,7 +79,9 @@ def _values(dimension: str, videos: list[dict[str, Any]]) -> dict[str, Any]:
         listed = os.path.join(folder, "info.json")  # noqa: PTH118
         with open(listed, "w", encoding="utf-8") as file:  # noqa: PTH123
             json.dump([_entry(dimension, path, video) for path, video in zip(paths, videos, strict=True)], file)
-        every, found = getattr(module, f"compute_{dimension}")(listed, device, _weights(dimension))
+        # Tag2Text would keep what gradients need of sixteen frames: over 11 GB
+        with torch.set_grad_enabled(dimension != "scene"):
+            every, found = getattr(module, f"compute_{dimension}")(listed, device, _weights(dimension))
     each = {one["video_path"]: float(one["video_results"]) for one in found}
     return {
         "all": float(every),
@@ -123,6 +127,28 @@ def _load_once(dimension: str) -> None:
 
     once.published = load  # type: ignore[attr-defined]
     setattr(owner, name, once)
+
+
+def _begin_anyhow(module: ModuleType) -> None:
+    """Tag2Text begins a part of itself with BERT's published numbers and reads its own file over them. Here that part
+    begins with any numbers, so that nobody fetches 440 MB to throw them away; that all were replaced is checked."""
+    read = getattr(module.load_checkpoint_swinbase, "published", module.load_checkpoint_swinbase)
+
+    def begin(place: str, config: Any, **named: Any) -> Any:
+        return module.BertModel(config, **named)
+
+    def checked(*args: Any) -> Any:
+        model, found = read(*args)
+        named = dict(model.named_parameters(remove_duplicate=False))
+        replaced = {value.data_ptr() for name, value in named.items() if name not in found.missing_keys}
+        left = [name for name, value in model.vision_multi.named_parameters() if value.data_ptr() not in replaced]
+        if left:
+            raise RuntimeError(f"the file for Tag2Text lacks {len(left)} tables, vision_multi.{left[0]} among them")
+        return model, found
+
+    checked.published = read  # type: ignore[attr-defined]
+    module.BertModel.from_pretrained = begin
+    module.load_checkpoint_swinbase = checked  # type: ignore[attr-defined]
 
 
 def _overheard(module: ModuleType) -> list[list[float]]:

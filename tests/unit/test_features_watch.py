@@ -219,3 +219,33 @@ def test_every_built_in_metric_of_videos_keeps_the_protocol() -> None:
         assert metric.name == ref
         missing = metric.available()
         assert missing is None or "\n  " in missing  # what is missing, then the command
+
+
+def test_the_package_is_asked_what_its_list_asks_of_a_video(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    names = [
+        write_clip("static", 0, folder, size=Size(64, 64), fps=8, seconds=1).rename(folder / f"{prompt}-0.mp4").stem
+        for prompt in ("alley", "a red bicycle", "a cat")
+    ]
+    asked: dict[str, Any] = {"alley": ("scene", {"scene": "alley"}), "a red bicycle": ("color", {"color": "red"})}
+    listed = [
+        {"prompt_en": prompt, "dimension": [dimension], "auxiliary_info": {dimension: about}}
+        for prompt, (dimension, about) in asked.items()
+    ]
+    prompts = tmp_path / "list.json"
+    prompts.write_text(json.dumps(listed))
+    metrics = ["official_scene", "official_color", "official_human_action", "official_dynamic_degree"]
+    footage = {"mine": load(folder, every_file=True)}
+    plan = build("t", footage, {"mine": folder}, metrics, Beside(prompts))
+    cases: dict[str, set[str]] = {name: set() for name in metrics}
+    for row in plan.table.to_pylist():
+        cases[row["metric"]].add(row["case"])
+    unknown = names[2]  # it is not in the list: it fails, with the reason
+    assert cases["official_scene"] == {names[0], unknown} and cases["official_color"] == {names[1], unknown}
+    assert cases["official_human_action"] == {unknown} and cases["official_dynamic_degree"] == set(names)
+    with pytest.raises(UsageError, match="--prompts vbench-prompts"):
+        build("t", footage, {"mine": folder}, ["official_scene"])
+    answers = tmp_path / "answers.csv"
+    answers.write_text("video,question,answer\n")
+    with pytest.raises(UsageError, match="--prompts vbench2-prompts"):
+        build("t", footage, {"mine": folder}, ["vbench2_mechanics"], Beside(judge=str(answers)))
