@@ -145,6 +145,17 @@ def run(dimensions: Sequence[str]) -> Iterator[Finding | NotProved]:
             if wanted:
                 with tempfile.TemporaryDirectory(dir=folder) as numbers:
                     yield from _group(wanted, clips, Path(numbers))
+                _forget()
+
+
+def _forget() -> None:
+    """A process keeps its networks; those of a group are of no use to the next, and all together are 7 GB."""
+    from suites.dynamics import raft
+    from suites.features import clip, dino
+    from suites.viclip import model
+
+    for kept in (raft.loaded, dino.loaded, clip.loaded, clip.pictures, model.loaded):
+        kept.cache_clear()
 
 
 def _group(dimensions: Sequence[str], clips: Sequence[Clip], folder: Path) -> Iterator[Finding | NotProved]:

@@ -28,6 +28,7 @@ from runners.plan import Ask, Plan, Plugin, Task
 from runners.work import Clock, Rows
 from suites.features.cache import FeatureCache
 from suites.features.judge import judge
+from suites.features.memory import keep_freed_memory
 from suites.features.plugins import identity, open_model
 from suites.features.protocols import Evidence, VideoMetric
 from suites.features.said import Said, read_said
@@ -179,6 +180,7 @@ def build(
 
 def watch(task: Task, store: Store, session: str, beside: Beside = NOTHING) -> None:
     """Judge the video of a task by the metrics that are missing, and store the rows."""
+    keep_freed_memory()
     rows = Rows(store, session)
     case, (ask,) = task.case, task.asks
     metrics = {ref: _metric(ref) for ref in ask.scores}

@@ -16,6 +16,7 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Frames
 from suites.features import pixels
 from suites.features.cache import FeatureCache, address
+from suites.features.memory import give_back
 from suites.features.protocols import Arrays, Feature, Reading, View
 
 CHUNK = 8  # frames; 22 MB of 720p
@@ -69,6 +70,8 @@ def extract(clip: Clip, features: Sequence[Feature], cache: FeatureCache | None 
             running.append(_Running(feature, clip))
         except Exception as error:  # too short for it, its weights unreadable, or its own bug
             found.failures[name] = error
+    if any(one.feature.weights for one in running):
+        give_back()
     for indices, frames in _chunks(clip, running):
         found.frames_decoded += len(indices)
         _feed(running, indices, frames)
