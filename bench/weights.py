@@ -416,10 +416,12 @@ def path(name: str) -> Path:
     """
     if name in _STAND_INS:
         return _STAND_INS[name]
-    said = missing((name,))
-    if said is not None:
-        raise UnavailableError(*said.split("\n  ", 1))
-    return weights_dir() / _entry(name).filename
+    found = state(name)
+    if found.status == "present":
+        return found.path
+    raise UnavailableError(
+        f"The weights {name!r} are {found.status}: {found.detail}.", f"keepframe weights fetch {name}"
+    )
 
 
 def missing(names: Iterable[str]) -> str | None:
@@ -428,11 +430,13 @@ def missing(names: Iterable[str]) -> str | None:
     Raises:
         UsageError: no such name in the catalogue.
     """
-    absent = [found for name in names if name not in _STAND_INS and (found := state(name)).status != "present"]
-    if not absent:
-        return None
-    each = "; ".join(f"{one.file.name!r} are {one.status}: {one.detail}" for one in absent)
-    return f"The weights {each}.\n  keepframe weights fetch {' '.join(one.file.name for one in absent)}"
+    absent: dict[str, str] = {}
+    for name in names:
+        try:
+            path(name)
+        except UnavailableError as error:
+            absent[name] = error.what
+    return f"{' '.join(absent.values())}\n  keepframe weights fetch {' '.join(absent)}" if absent else None
 
 
 def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None) -> Path:

@@ -106,7 +106,7 @@ def memory(folder: Path, lengths_s: tuple[float, float], minute_s: float) -> dic
 
 
 def networks(folder: Path, frames: int) -> dict[str, Any]:
-    """Whole time and peak memory with networks of full size, over one short clip: the package, ours twice, the package."""
+    """Whole time and peak memory with networks of full size, over one short clip: package, ours twice, package."""
     borrow(BOX)
     needed = {
         name for one in DIMENSIONS for _, name in PLACES[one] if not name.startswith("dino-") or name == "dino-vitb16"

@@ -143,7 +143,7 @@ def _begin_anyhow(module: ModuleType) -> None:
         replaced = {value.data_ptr() for name, value in named.items() if name not in found.missing_keys}
         left = [name for name, value in model.vision_multi.named_parameters() if value.data_ptr() not in replaced]
         if left:
-            raise RuntimeError(f"the file for Tag2Text lacks {len(left)} tables, vision_multi.{left[0]} among them")
+            raise RuntimeError(f"the file for Tag2Text holds nothing for vision_multi.{left[0]}")
         return model, found
 
     checked.published = read  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -63,6 +64,35 @@ def test_a_prompt_as_a_file_name_leads_nowhere_else(tmp_path: Path) -> None:
     video = {"path": "/v.mov", "prompt": "../../etc/a person is " + "ü" * 300, "about": None}
     link = Path(vbench_box._linked(str(tmp_path), 0, video))
     assert link.parent == tmp_path / "0" and link.suffix == ".mp4" and link.is_symlink()
+
+
+def test_tag2text_begins_with_any_numbers_and_all_are_replaced() -> None:
+    class Bert(torch.nn.Linear):
+        def __init__(self, width: int) -> None:
+            super().__init__(width, width)
+
+        @staticmethod
+        def from_pretrained(place: str, **named: Any) -> Any:
+            raise OSError("no model.safetensors")
+
+    class Captioner(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vision_multi = Bert.from_pretrained("bert-base-uncased", config=2)
+            self.tag_encoder = torch.nn.Linear(2, 2)
+            self.tag_encoder.weight = self.vision_multi.weight  # Tag2Text ties them
+
+    module: Any = ModuleType("tag2text")
+    module.BertModel = Bert
+    module.load_checkpoint_swinbase = lambda model, state, sizes: (model, model.load_state_dict(state, strict=False))
+    for _ in range(2):  # once a request
+        vbench_box._begin_anyhow(module)
+    whole = {"vision_multi.bias": torch.ones(2), "tag_encoder.weight": torch.ones(2, 2)}
+    model, _ = module.load_checkpoint_swinbase(Captioner(), whole, {})
+    assert all((value == 1).all() for value in model.vision_multi.parameters())
+    del whole["tag_encoder.weight"]
+    with pytest.raises(RuntimeError, match=r"nothing for vision_multi\.weight"):
+        module.load_checkpoint_swinbase(Captioner(), whole, {})
 
 
 def test_without_its_box_nothing_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

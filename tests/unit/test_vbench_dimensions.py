@@ -190,7 +190,7 @@ def test_without_weights_every_dimension_names_its_command(tmp_path: Path, monke
     wanted = {
         SubjectConsistency: "dino-vitb16",
         BackgroundConsistency: "clip-b32",
-        AestheticQuality: "clip-l14",
+        AestheticQuality: "clip-l14 laion-aesthetic",
         AppearanceStyle: "clip-b32",
         OverallConsistency: "viclip-l14",
     }

@@ -233,7 +233,7 @@ def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
     said: dict[str, Any] = {kind.name: kind().available() for kind in (SubjectClipToClip, BackgroundClipToClip)}
     assert str(said["subject_consistency_clip_to_clip"]).endswith("keepframe weights fetch dinov2-vitb14")
-    assert str(said["background_consistency_clip_to_clip"]).endswith("keepframe weights fetch dreamsim")
+    assert str(said["background_consistency_clip_to_clip"]).endswith("keepframe weights fetch dreamsim dino-vitb16")
 
 
 @pytest.mark.skipif(RECIPES["vbench"].missing() is not None, reason="needs: keepframe isolate vbench")
