@@ -82,7 +82,7 @@ def prove(
 
     Three short videos are drawn (wide, upright, large), every dimension is computed by both, and the values of each
     video and of all of them must agree to 1e-5, or exactly where nothing is rounded. The package runs in its own
-    environment (keepframe isolate vbench). Some minutes, and PROVEMEM GB of memory. The code is 1 where anything differs or
+    environment (keepframe isolate vbench). Some minutes, and 8 GB of memory. The code is 1 where anything differs or
     breaks, and 4 where nothing does but a dimension was not tried, for want of the package's own code.
 
     Example: keepframe prove vbench --dimensions temporal_flickering,dynamic_degree
