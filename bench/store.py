@@ -246,7 +246,13 @@ class Store:
 
     def plan(self, key: str) -> pa.Table:
         """The addresses that a run is made of; columns as in PLAN."""
-        return pq.read_table(self.root / "runs" / key / "plan.parquet", schema=PLAN)
+        path = self.root / "runs" / key / "plan.parquet"
+        try:
+            return pq.read_table(path, schema=PLAN)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(
+                f"{path} cannot be read: {error}.", "Delete its folder and run the spec again; its rows are kept."
+            ) from error
 
     def have(self, table: str, column: str) -> set[str]:
         """Every address that a table holds, in one pass."""
@@ -310,7 +316,18 @@ class Store:
         return sorted((self.root / table).glob("*.parquet"))
 
     def _dataset(self, table: str) -> ds.Dataset:
+        """A table to be read. A file that is no Parquet (any more) is an error here, not in the middle of a query."""
         files = self._files(table)
+        for file in files:
+            try:
+                pq.read_metadata(file)
+            except FileNotFoundError:
+                raise  # joined with others meanwhile: the reader may try again
+            except (OSError, pa.ArrowInvalid) as error:
+                raise StoreError(
+                    f"{file} cannot be read: {str(error).rstrip(chr(46))}.",
+                    "Delete that file and run the spec again: only its rows are made anew.",
+                ) from error
         schema = TABLES[table]
         return ds.dataset([str(f) for f in files], schema=schema) if files else ds.dataset(schema.empty_table())
 
@@ -320,7 +337,7 @@ class Store:
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(
                 f"A file in {self.root / table} cannot be read: {error}.",
-                "Delete that file and run the same command again: only its rows are made anew.",
+                "Delete that file and run the spec again: only its rows are made anew.",
             ) from error
 
 

@@ -72,7 +72,9 @@ def load(source: Source) -> Results:
             return _read(store, source.key)
         except (OSError, duckdb.Error) as error:
             if attempt + 1 == _ATTEMPTS:
-                raise StoreError(f"The rows in {store.root} cannot be read: {error}.", "keepframe doctor") from error
+                raise StoreError(
+                    f"The rows in {store.root} cannot be read: {error}.", "keepframe status says whether others can."
+                ) from error
             time.sleep(0.2)
     raise AssertionError("unreachable")
 
@@ -93,7 +95,7 @@ def chosen(source: Source, choice: Choice) -> Results:
     return narrowed(load(source), choice)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Comparing the systems …")
 def comparison(source: Source, choice: Choice) -> Comparison:
     """`reports.compare` over a choice. Raises `KeepframeError` when nothing is left of the run."""
     return compare(chosen(source, choice))

@@ -155,6 +155,26 @@ def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:
         Store.existing(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"PAR1 nothing PAR1"])
+def test_a_damaged_table_is_named_whoever_reads_it(tmp_path: Path, damage: bytes) -> None:
+    store = Store(tmp_path / "r")
+    store.save_run("k", {"name": "n", "sessions": [{"started_at": 1.0}]}, PLAN.empty_table())
+    store.add("scores", [{"score_key": "s", "moment": 0, "value": 31.5}])
+    file = next(store.root.glob("scores/*.parquet"))
+    file.write_bytes(damage)
+    for read in (store.results, lambda: store.connect("k"), lambda: store.rows("scores", ["s"])):
+        with pytest.raises(StoreError, match=rf"{file.name} cannot be read.*\n  Delete that file and run"):
+            read()
+
+
+def test_a_damaged_plan_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r")
+    store.save_run("k", {"name": "n", "sessions": [{"started_at": 1.0}]}, PLAN.empty_table())
+    (store.root / "runs/k/plan.parquet").write_bytes(b"garbage")
+    with pytest.raises(StoreError, match=r"plan\.parquet cannot be read.*\n  Delete its folder and run"):
+        store.results()
+
+
 def test_compacting_changes_no_row_and_doubles_count_once(tmp_path: Path) -> None:
     store = Store(tmp_path / "r[1] 'x'")
     row = dict.fromkeys(PLAN.names) | {
