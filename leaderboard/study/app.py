@@ -11,6 +11,7 @@ It can be mounted in another app: all addresses in the page are relative.
 
 import asyncio
 import gc
+import html
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -39,6 +40,22 @@ from leaderboard.study.writer import LedgerUnavailable, Refused
 
 STATIC = Path(__file__).with_name("static")
 _FRESH = {"cache-control": "no-store"}
+_REFUSED = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Video study</title>
+<link rel="icon" href="../static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="../static/style.css">
+</head>
+<body>
+<header><h1>Video study</h1></header>
+<main><p>{why}</p></main>
+</body>
+</html>
+"""
 _HEX_ID = frozenset("0123456789abcdef")
 
 T = TypeVar("T")
@@ -222,7 +239,7 @@ def _identifier(told: Any) -> str:
 
 
 def _refusal(request: Request, told: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
-    """JSON for the page; plain words for whoever opened a link."""
+    """JSON for the page; a page with a sentence for whoever opened a link."""
     if "/s/" in request.url.path:
-        return Response(told["error"], status, headers=_FRESH | headers, media_type="text/plain")
+        return HTMLResponse(_REFUSED.format(why=html.escape(told["error"])), status, headers=_FRESH | headers)
     return JSONResponse(told, status, headers=_FRESH | headers)

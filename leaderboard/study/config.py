@@ -30,7 +30,7 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title: str = Field(default="Which video do you prefer?", description="heads every page")
+    title: str = Field(default="Video study", description="heads every page")
     question: str = Field(default="Which video do you prefer?", description="asked of each pair")
     consent: str = Field(default=CONSENT, description="what a rater agrees to")
     criteria: tuple[str, ...] = Field(default=(), description=f"optional questions: {', '.join(CRITERIA)}")

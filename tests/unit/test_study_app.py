@@ -163,7 +163,9 @@ def test_who_gets_in(site: Site) -> None:
         link = site.link()
         forged = (link[:-1] + "x", link.replace("~ann~", "~bob~"), "/s/nonsense", link.replace("link~", "open~"))
         for wrong in forged:
-            assert (await visitor.get(wrong)).status == 403
+            refused = await visitor.get(wrong)
+            assert refused.status == 403 and refused.headers["content-type"].startswith("text/html")
+            assert "../static/style.css" in refused.body.decode(), "a page like the others, also on a phone"
         answer = await visitor.get(link)
         kept = answer.headers["set-cookie"].lower()
         assert "httponly" in kept and "samesite=lax" in kept
