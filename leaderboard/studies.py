@@ -5,6 +5,7 @@ new vote shows on the next rerun.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -21,6 +22,19 @@ def folders() -> list[Path]:
     from leaderboard.serve import STUDY_VARIABLE
 
     return [Path(one) for one in os.environ.get(STUDY_VARIABLE, "").split(os.pathsep) if one]
+
+
+def named(folders: Sequence[Path]) -> dict[str, Path]:
+    """The studies by the names that the page lists; of those with one name, the second is numbered 2.
+
+    >>> list(named([Path("a/mine"), Path("b/mine"), Path("b/theirs.csv")]))
+    ['mine', 'mine (2)', 'theirs']
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        same = sum(other.stem == folder.stem for other in found.values())
+        found[f"{folder.stem} ({same + 1})" if same else folder.stem] = folder
+    return found
 
 
 def state(folder: Path) -> str:

@@ -105,13 +105,23 @@ def plus_minus(mean: float | None, interval: Interval | None, signed: bool = Fal
 
 def amount(value: float | None) -> str:
     """
-    >>> amount(12345.6), amount(98.76), amount(1.25), amount(0.0012345), amount(None)
-    ('12,346', '98.8', '1.25', '0.00123', '–')
+    >>> amount(12345.6), amount(98.76), amount(3.0), amount(0.0012345), amount(0.0), amount(None)
+    ('12,346', '98.8', '3.00', '0.00123', '0', '–')
     """
     if value is None:
         return MISSING
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.3g}"
+    if size >= 100 or not value:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:#.3g}"
+
+
+def counted(count: int | str, what: str) -> str:
+    """
+    >>> counted(1, "rater"), counted(1200, "vote"), counted("?", "core")
+    ('1 rater', '1,200 votes', '? cores')
+    """
+    return f"{count if isinstance(count, str) else f'{count:,}'} {what}{'' if count == 1 else 's'}"
 
 
 def probability(p: float | None) -> str:

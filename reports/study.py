@@ -9,7 +9,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from bench.stats import CONFIDENCE, Interval
-from reports.grids import MISSING, Entry, Grid, plus_minus, probability
+from reports.grids import MISSING, Entry, Grid, counted, plus_minus, probability
 from suites.preference.findings import Findings, LeftOut, Other, Outlook
 from suites.preference.ranking import Place, Ranking
 from suites.preference.rates import Rate
@@ -27,11 +27,11 @@ MODELS = {
 }
 _READINGS = {
     "davidson": "ties modelled",
-    "half-ties": "half a win",
-    "decisive": "left out",
-    "rao-kupper": "threshold",
-    "with the excluded raters": "+ excluded",
-    "without the flagged raters": "– flagged",
+    "half-ties": "tie = half a win",
+    "decisive": "ties left out",
+    "rao-kupper": "ties by a threshold",
+    "with the excluded raters": "with the excluded",
+    "without the flagged raters": "without the flagged",
 }
 _ENDS = {"": "", "above": "no upper end", "below": "no lower end", "both": "no end"}
 
@@ -88,8 +88,8 @@ def how_ranked(found: Findings, ranking: Ranking) -> list[str]:
         half = (ranking.side_interval.high - ranking.side_interval.low) / 2
         side = f"; the left side is worth {ranking.side:+.0f} ±{half:.0f} points, taken out"
     said = [
-        f"{ranking.votes:,} votes of {ranking.raters} raters on {ranking.prompts} prompts, {100 * ranking.ties:.0f} % "
-        f"ties: {MODELS[ranking.model]}{side}.",
+        f"{counted(ranking.votes, 'vote')} of {counted(ranking.raters, 'rater')} on "
+        f"{counted(ranking.prompts, 'prompt')}, {100 * ranking.ties:.0f} % ties: {MODELS[ranking.model]}{side}.",
     ]
     if ranking is found.overall:
         said.append(

@@ -35,13 +35,14 @@ def forest(ranking: Ranking, extent: Extent) -> Any:
     ends = [v for r in rows for v in (r["elo"], r["low"], r["high"]) if v is not None]
     domain = padded([*ends, 1000.0])
     for row in rows:
-        row["from"] = domain[0] if row["unbounded"] in ("below", "both") else row["low"]
-        row["to"] = domain[1] if row["unbounded"] in ("above", "both") else row["high"]
+        low, high = (row["elo"] if row[end] is None else row[end] for end in ("low", "high"))  # None: no interval
+        row["from"] = domain[0] if row["unbounded"] in ("below", "both") else low
+        row["to"] = domain[1] if row["unbounded"] in ("above", "both") else high
     zero = "mean of all" if ranking.anchor is None else ranking.anchor
     scale = alt.Scale(domain=domain, nice=False, zero=False)
     x = alt.X("elo:Q", title=f"Elo points ({zero} = 1000)", scale=scale, axis=alt.Axis(tickCount=5, format="d"))
-    y = _names()
-    ruled = [row for row in rows if row["from"] is not None]
+    y = _names(rows)
+    ruled = [row for row in rows if row["from"] != row["to"]]
     layers = [
         layer([{"zero": 1000}]).mark_rule(color=FAINT, strokeDash=[2, 3]).encode(alt.X("zero:Q", scale=scale)),
         layer(ruled).mark_rule(strokeWidth=2, color=BLUE).encode(alt.X("from:Q", scale=scale), y, alt.X2("to:Q")),
@@ -77,7 +78,7 @@ def both_bad(ranking: Ranking, extent: Extent) -> Any:
         scale=alt.Scale(domain=[0, min(1.0, 1.06 * top)], nice=False),
         axis=alt.Axis(tickCount=5, format="%"),
     )
-    y = _names()
+    y = _names(rows)
     layers = [
         layer([row for row in rows if row["low"] is not None])
         .mark_rule(strokeWidth=2, color=ORANGE)
@@ -177,8 +178,11 @@ def _labels(ranking: Ranking) -> dict[str, str]:
     return {system: name if seen[name] == 1 else system for system, name in short.items()}
 
 
-def _names() -> alt.Y:
-    return alt.Y("system:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, grid=True, gridColor=GRID))
+def _names(rows: Sequence[Mapping[str, Any]]) -> alt.Y:
+    """The systems in the order of the rows, whichever of them a layer draws."""
+    order = alt.Scale(domain=[row["system"] for row in rows])
+    axis = alt.Axis(labelLimit=190, labelPadding=10, grid=True, gridColor=GRID)
+    return alt.Y("system:N", sort=None, title=None, scale=order, axis=axis)
 
 
 def _days(daily: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:

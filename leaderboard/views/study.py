@@ -9,7 +9,7 @@ from bench.errors import KeepframeError
 from leaderboard import say, studies
 from leaderboard.choice import pinned
 from reports import study_charts as charts
-from reports.grids import MISSING
+from reports.grids import MISSING, counted
 from reports.marks import Extent
 from reports.study import beside, how_ranked, percent, places_open, points, readings, turns
 from reports.study_formats import render_study
@@ -38,8 +38,8 @@ def show(found: Findings) -> None:
     for warning in first.warnings:
         say.note(warning)
     st.text(
-        f"{first.votes:,} votes · {first.raters} raters · {first.prompts} prompts · {len(first.places)} systems · "
-        f"{100 * first.ties:.0f} % ties"
+        f"{counted(first.votes, 'vote')} · {counted(first.raters, 'rater')} · {counted(first.prompts, 'prompt')} · "
+        f"{counted(len(first.places), 'system')} · {100 * first.ties:.0f} % ties"
     )
     criterion = first.criterion
     if len(found.rankings) > 1:
@@ -122,8 +122,7 @@ def show(found: Findings) -> None:
         st.code(found.head, language=None, wrap_lines=True)
 
 
-known = studies.folders()
-names = {f"{folder.stem} ({at})" if at else folder.stem: folder for at, folder in enumerate(known)}
+names = studies.named(studies.folders())
 with st.sidebar:
     folder = names[pinned("Study", list(names), "study", next(iter(names)))]
 try:

@@ -52,7 +52,7 @@ def test_from_a_table_of_votes_to_the_printed_ranking(tmp_path: Path, capsys) ->
     printed = capsys.readouterr().out
     order = [line.split()[0] for line in printed.splitlines()[3:6]]
     assert order == ["best", "<b>|_second_", "last"]
-    assert "24 raters on 16 prompts" in printed and "ties modelled (Davidson)" in printed
+    assert "960 votes of 24 raters on 16 prompts" in printed and "ties modelled (Davidson)" in printed
     document = json.loads(printed.splitlines()[-1])
     places = document["rankings"][0]["places"]
     assert [place["system"] for place in places] == list(NAMES)
@@ -155,6 +155,20 @@ def test_undefeated_systems_and_islands_have_a_page(tmp_path: Path) -> None:
     text = write_study(told, tmp_path / "b.html").read_text()
     assert "nothing is known across them" in text and "no common scale" in text
     assert json.loads(render_study(told, "json"))["rankings"][0]["places"][0]["elo"] is None
+
+
+def test_the_plot_is_in_the_order_of_the_ranking_whatever_has_an_interval() -> None:
+    """One rater: nobody has an interval, and only the system that never won has an end of its line."""
+    from reports.marks import Extent
+    from reports.study_charts import both_bad, forest
+
+    pairs = (("a", "b"), ("b", "a"), ("a", "z"), ("b", "z"), ("a", "z"))
+    votes = (Vote(*pair, "left", "r", f"p{at}") for at, pair in enumerate(pairs))
+    first = findings(record("pilot", gather(votes))).overall
+    assert [place.unbounded for place in first.places][-1] == "below"
+    for chart in (forest(first, Extent(300, 0)), both_bad(first, Extent(300, 0))):
+        drawn = [layer["encoding"]["y"] for layer in chart.to_dict()["layer"] if "y" in layer["encoding"]]
+        assert drawn and all(y["scale"]["domain"] == [place.system for place in first.places] for y in drawn)
 
 
 def test_names_that_shorten_alike_stay_two_rows() -> None:
