@@ -20,6 +20,7 @@ from reports.comparison import Comparison, MetricInfo
 from reports.look import Look, looks
 
 ANY = "any"
+QUERIES_HELP = "Undeclared: the memory was not told what would be asked. Declared: it was."
 SHOWN = "view"  # where the entry script leaves the view for the page
 
 
@@ -86,13 +87,13 @@ def _run(runs: list[dict[str, Any]]) -> str | None:
             [ANY, *protocols],
             key="queries",
             bind="query-params",
-            help="Undeclared: the memory was not told what would be asked. Declared: it was.",
+            help=QUERIES_HELP,
         )
         runs = [run for run in runs if queries in (ANY, _queries(run))]
     names = {f"{run['name']} {run['key'][:8]}": run for run in reversed(runs)}
     name = pinned("Run", list(names), "run", default=next(iter(names)))
     run = names[name]
-    st.text(f"{_queries(run)} queries\nlast worked on {_when(run['sessions'][-1]['started_at'])}")
+    st.text(f"{_queries(run)} queries\nlast worked on {_when(run['sessions'][-1]['started_at'])}", help=QUERIES_HELP)
     return str(run["key"])
 
 

@@ -10,6 +10,7 @@ from bench.errors import KeepframeError
 from leaderboard import cases, say
 from leaderboard.choice import View
 from leaderboard.strip import Strip, strip
+from leaderboard.table import digits
 from reports.frames import FULL_SCALE
 
 PER_PAGE = 8
@@ -47,7 +48,8 @@ def show(view: View, case: str, a: str, b: str | None) -> None:
             st.text(_line(view, number, scored.get(number), systems))
             if pictures is not None:
                 _pictures(pictures, number, len(systems))
-    st.caption(f"Errors: mean absolute difference over RGB; black is 0, the brightest is {FULL_SCALE} of 255 and more.")
+    if pictures is not None:
+        st.caption(f"Errors: mean absolute difference over RGB; black is 0, the brightest {FULL_SCALE} of 255 or more.")
 
 
 def _line(view: View, number: int, moment: dict[str, Any] | None, systems: Sequence[str]) -> str:
@@ -55,10 +57,11 @@ def _line(view: View, number: int, moment: dict[str, Any] | None, systems: Seque
         return f"Moment {number + 1}: no score"
     parts = [f"Moment {number + 1}", f"{moment['at_s']:.2f} s", f"{moment['position']:.0%} of the history"]
     unit = f" {view.metric.unit}" if view.metric.unit else ""
+    places = digits([value for value, _ in moment["of"].values()])
     for letter, system in zip(LETTERS, systems, strict=False):
         value, exact = moment["of"].get(system, (None, False))
         if value is not None:
-            parts.append(f"{letter} {value:.4g}{unit}{' (a kept frame)' if exact else ''}")
+            parts.append(f"{letter} {value:.{places}f}{unit}{' (a kept frame)' if exact else ''}")
     return " · ".join(parts)
 
 

@@ -25,7 +25,7 @@ from reports.selection import representatives
 
 EXTENT = Extent(width=620, height=340)
 ROOM = 860  # what an extent, its axis and its names take
-COST_ROOM = 350
+COST_ROOM = 312
 AXES: dict[str, Axis] = {
     "its place in the history": "position",
     "the time since the last cut": "since_cut_s",

@@ -16,7 +16,7 @@ from reports.comparison import MetricInfo
 from reports.curves import Curve, Point
 from reports.glossary import BOUNDS, metric_title
 from reports.labels import LINE_PX, Anchor, along, around, shortened, spread
-from reports.look import FAINT, PAPER, Look
+from reports.look import PAPER, Look
 from reports.marks import (
     Extent,
     colour,
@@ -183,7 +183,7 @@ def _labels_around(curves: Sequence[Curve], looks: Mapping[str, Look], to_px: _P
     anchors = [Anchor(*to_px.at(math.log10(c.points[-1].x), c.points[-1].mean), shortened(c.name)) for c in curves]
     placed = around(anchors, every, *to_px.extent)
     rows = [
-        {"text": shortened(c.name), "px": p.x, "py": p.y, "align": p.align, "colour": looks[c.name].colour}
+        {"text": shortened(c.name), "px": p.x, "py": p.y, "align": p.align, "colour": looks[c.name].ink}
         for c, p in zip(curves, placed, strict=True)
     ]
     return texts(rows)
@@ -197,7 +197,7 @@ def _labels_right(
     ends = [to_px.at(0.0, c.points[-1].mean)[1] for c in curves]
     heights = spread(ends, LINE_PX, 4.0, extent.height - 4.0)
     return texts(
-        {"text": shortened(c.name), "px": extent.width + 8, "py": h, "align": "left", "colour": looks[c.name].colour}
+        {"text": shortened(c.name), "px": extent.width + 8, "py": h, "align": "left", "colour": looks[c.name].ink}
         for c, h in zip(curves, heights, strict=True)
     )
 
@@ -215,7 +215,7 @@ def _floor_lines(
     lines = layer(rows).mark_rule(strokeWidth=1.2).encode(x, y, alt.X2("end:Q"), colour(), dash())
     names = texts(
         {"text": shortened(r["series"]), "px": to_px.extent.width + 7, "py": h, "align": "left"}
-        | {"colour": r["colour"] if r["role"] == "ceiling" else FAINT}
+        | {"colour": looks[r["series"]].ink}
         for r, h in zip(rows, heights, strict=True)
     )
     return [lines, *names]

@@ -119,7 +119,7 @@ def pareto(rows: Sequence[Priced], metric: MetricInfo, axis: str, looks: Mapping
         [Anchor(*at(one), title) for one, title in named], [*along(steps), *(at(one) for one in rows)], *extent
     )
     names = [
-        {"text": title, "px": p.x, "py": p.y, "align": p.align, "colour": looks[one.system].colour}
+        {"text": title, "px": p.x, "py": p.y, "align": p.align, "colour": looks[one.system].ink}
         for (one, title), p in zip(named, places, strict=True)
     ]
     whiskers = [row for row in data if row["low"] is not None]

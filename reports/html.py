@@ -24,6 +24,7 @@ from reports.cost_pareto import PANEL as COST_PANEL
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.frames import FULL_SCALE, HEAT
 from reports.glossary import BOUNDS, metric_title
+from reports.grids import amount
 from reports.look import DASHES, Look, looks
 from reports.marks import Extent
 from reports.page import facts, failures, metrics_explained, provenance, scored_metrics, systems_explained, table
@@ -193,6 +194,7 @@ def _environment() -> Environment:
     )
     environment.filters["title_of"] = metric_title
     environment.filters["score"] = _score
+    environment.filters["amount"] = amount
     environment.filters["listed"] = _listed
     return environment
 

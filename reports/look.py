@@ -23,6 +23,19 @@ _COLOURS: dict[Role, tuple[str, ...]] = {
     "control": ("#8c96a3", "#a2abb6"),
     "ceiling": ("#3f4a59", "#6b4c8f"),
 }
+# names are written in a mark's colour, or, where that is too pale to be read on paper, in a darker one of its hue
+_INKS = {
+    "#d55e00": "#bb5300",
+    "#cc79a7": "#bb4d8a",
+    "#56b4e9": "#177ab2",
+    "#c98a0c": "#996909",
+    "#dcb94f": "#8b6f1c",
+    "#009e73": "#008460",
+    "#5dbb98": "#368165",
+    "#6f7a88": FAINT,
+    "#8c96a3": FAINT,
+    "#a2abb6": FAINT,
+}
 _SHAPES: dict[Role, tuple[str, ...]] = {
     "tested": ("circle", "square", "triangle-up", "diamond"),
     "codec": ("square", "diamond", "triangle-up"),
@@ -44,6 +57,11 @@ class Look:
     colour: str
     shape: str
     dash: str
+
+    @property
+    def ink(self) -> str:
+        """The colour of its name beside a mark."""
+        return _INKS.get(self.colour, self.colour)
 
 
 def looks(spec: Mapping[str, Any]) -> dict[str, Look]:

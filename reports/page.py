@@ -12,7 +12,7 @@ from typing import Any
 from bench.store import Results
 from reports.comparison import Cell, Comparison, MetricInfo
 from reports.glossary import METRICS, ROLES, Entry, entry, metric_title
-from reports.grids import MISSING, amount, plus_minus, ranks
+from reports.grids import MISSING, amount, counted, plus_minus, ranks
 from reports.look import Look
 from reports.spec_text import spec_text
 
@@ -157,8 +157,8 @@ def provenance(results: Results) -> dict[str, Any]:
         Named(
             "processor",
             str(here.get("processor", "?")),
-            f"{here.get('cores', '?')} cores{f', {memory / 2**30:.0f} GiB memory' if memory else ''}"
-            f", {last.get('workers', '?')} workers",
+            f"{counted(here.get('cores', '?'), 'core')}{f', {memory / 2**30:.0f} GiB memory' if memory else ''}"
+            f", {counted(last.get('workers', '?'), 'worker')}",
         ),
         Named("seed", str(spec.get("seed", "?"))),
     ]

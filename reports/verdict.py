@@ -40,7 +40,7 @@ def findings(results: Results, comparison: Comparison, metric: MetricInfo, looks
     if metric.sign == 0:
         return []
     ranked = _ranked(comparison, metric)
-    said = [_on_floors(results, comparison, metric, looks, ranked), _on_ceiling(results, comparison, metric, ranked)]
+    said = [bound(results, comparison, metric, looks, ranked) for bound in (_on_floors, _on_ceiling)]
     said += [_at_fewer_bytes(results, metric, s, ranked) for s in ranked if looks[s.name].role == "tested"][:3]
     said.append(_frontier(comparison, metric, looks, ranked))
     return [sentence for sentence in said if sentence]
@@ -75,8 +75,10 @@ def _on_floors(
     return f"{start}, and {_listed(beaten)} {'is' if len(beaten) == 1 else 'are'} not shown to be better than that."
 
 
-def _on_ceiling(results: Results, comparison: Comparison, metric: MetricInfo, ranked: Sequence[SystemRow]) -> str:
-    """How far the best memory under test is below the highest ceiling."""
+def _on_ceiling(
+    results: Results, comparison: Comparison, metric: MetricInfo, looks: Mapping[str, Look], ranked: Sequence[SystemRow]
+) -> str:
+    """How far the best memory under test is below the highest ceiling. A codec is not read through it."""
     means = {s.name: comparison.cell(s.name, metric.name).mean for s in comparison.systems if s.ceiling}
     known = {name: metric.sign * mean for name, mean in means.items() if mean is not None}
     if not known:
@@ -84,7 +86,7 @@ def _on_ceiling(results: Results, comparison: Comparison, metric: MetricInfo, ra
     ceiling = max(known, key=lambda name: (known[name], name))
     cell = comparison.cell(ceiling, metric.name)
     start = f"The ceiling, {ceiling}, scores {_with_unit(plus_minus(cell.mean, cell.interval), metric)}"
-    best = next((s.name for s in ranked if s.tested), None)
+    best = next((s.name for s in ranked if looks[s.name].role == "tested"), None)
     if best is None or cell.interval is None:
         return f"{start}."
     pairs = compare(results, baseline=ceiling, systems=[best]).differences

@@ -45,7 +45,7 @@ def open_case() -> None:
 
 
 form = st.column_config.NumberColumn(format=f"%.{digits([row.a for row in found])}f")
-lead_title = "A less B" if metric.better != "lower" else "B less A"
+lead_title = "A − B" if metric.better != "lower" else "B − A"
 with place:
     st.caption(
         f"{title(metric)}, mean over the asked moments. "

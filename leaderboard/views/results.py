@@ -8,6 +8,9 @@ from leaderboard import plots, say, table
 from leaderboard.choice import shown
 from leaderboard.progress import progress, remark
 from reports.formats import render
+from reports.grids import counted
+from reports.page import scored_metrics
+from reports.verdict import headline
 
 view = shown()
 comparison, metric = view.comparison, view.metric
@@ -15,8 +18,10 @@ unavailable = view.results.run.get("unavailable") or {}
 found = progress(comparison, unavailable)
 said = remark(found)
 
+if found.done:
+    st.text(headline(comparison, metric if metric in scored_metrics(comparison) else None))
 st.text(
-    f"{comparison.videos} videos · {len(comparison.systems)} systems · "
+    f"{counted(comparison.videos, 'video')} · {counted(len(comparison.systems), 'system')} · "
     f"{found.done:,} of {found.planned:,} scores" + (f" · {found.failed:,} failed" if found.failed else "")
 )
 if said:

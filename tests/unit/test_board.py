@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from bench.store import Store
 from leaderboard.progress import Progress, remark
 from reports.compare import compare
+from reports.verdict import headline
 from tests.unit.board import Open, opener, said, table
 from tests.unit.store_factory import SYSTEMS, renamed, synthetic_store
 
@@ -72,6 +73,13 @@ def test_the_url_filters(root: Path, opened: Open) -> None:
         name: (pytest.approx(mean), videos) for name, mean, videos in truth
     }
     assert len(shown) == 2
+
+
+def test_the_first_sentence_is_that_of_the_report(root: Path, opened: Open) -> None:
+    comparison = compare(Store(root).results())
+    ssim = next(info for info in comparison.metrics if info.name == "ssim")
+    assert headline(comparison, ssim) in said(opened(root, metric="ssim"))
+    assert "8 videos · 4 systems" in said(opened(root))
 
 
 @pytest.fixture

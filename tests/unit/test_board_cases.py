@@ -58,7 +58,7 @@ def test_only_one_page_is_sent(root: Path, opened: Open) -> None:
 
 def test_a_second_system_orders_by_the_gap(root: Path, opened: Open) -> None:
     a, b = _means(root, A), _means(root, B)
-    shown = table(opened(root, "cases", b=B), "A less B")
+    shown = table(opened(root, "cases", b=B), "A − B")
     truth = sorted(a, key=lambda name: a[name] - b[name])
     assert [row["Case"] for row in shown[1:]] == truth[: cases.PER_PAGE - 1]
 

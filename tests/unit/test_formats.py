@@ -18,7 +18,7 @@ from bench.errors import UsageError
 from reports.compare import compare
 from reports.comparison import Comparison
 from reports.formats import latex_text, markdown_text, print_comparison, render
-from reports.grids import Entry, Grid, amount, grids, plus_minus, probability, split
+from reports.grids import Entry, Grid, amount, counted, grids, plus_minus, probability, split
 from tests.unit.tables import Made, sweep
 
 EVIL = [
@@ -229,6 +229,8 @@ def test_failures_and_missing_values_are_shown() -> None:
         (plus_minus(31.4159, None), "31.42"),
         (plus_minus(-0.5, None, signed=True), "-0.5"),
         (amount(0.0), "0"),
+        (amount(3.0), "3.00"),
+        (counted(1, "core"), "1 core"),
         (amount(1e6), "1,000,000"),
         (probability(0.9999), "1.000"),
         (probability(0.0), "<0.001"),

@@ -4,12 +4,14 @@ import itertools
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reports.look
 from bench.stats import Interval
 from bench.store import Results
 from reports.charts import rate_quality, recall_lines
@@ -19,7 +21,7 @@ from reports.curves import Curve, Point
 from reports.curves import rate_quality as rate_curves
 from reports.dotplots import SLICES, dots, shown_slices, slices
 from reports.labels import CHARACTER_PX, LINE_PX, Anchor, around, spread
-from reports.look import looks
+from reports.look import FAINT, PAPER, Look, looks
 from reports.marks import Extent
 from reports.svg import drawn
 from tests.unit.store_factory import synthetic_store
@@ -38,6 +40,41 @@ def rows_of(chart: Any) -> list[dict[str, Any]]:
     """Every row that a chart carries, after Altair has checked the chart against the schema of Vega-Lite."""
 
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def every_look() -> list[Look]:
+    """More systems of every role than there are colours."""
+    kinds = [("m:M", "tested"), ("codec", "tested"), ("keyframes", "tested"), ("constant", "baseline")]
+    kinds += [("shuffled", "baseline"), ("m:M", "ceiling")]
+    named = [
+        {"name": f"{at}-{memory}-{role}", "memory": memory, "role": role} for memory, role in kinds for at in range(6)
+    ]
+    return list(looks({"systems": named}).values())
+
+
+def test_names_can_be_read_and_marks_seen_on_paper_and_on_a_dark_page() -> None:
+    style = (Path(reports.look.__file__).parent / "templates" / "report.css").read_text()
+    dark = style.partition("prefers-color-scheme: dark")[2].partition("\n}\n")[0]
+    variables = dict(re.findall(r"--(\w+): (#\w{6})", dark))
+    names = dict(re.findall(r'svg text\[fill="(#\w+)"\] { fill: (#\w+); }', dark))
+    fills = dict(re.findall(r'svg \[fill="(#\w+)"\] { fill: (#\w+); }', dark))
+    fills[FAINT] = variables["faint"]
+    for look in every_look():
+        assert contrast(look.ink, PAPER) >= 4.5, look
+        assert contrast(names.get(look.ink) or fills.get(look.ink) or look.ink, variables["paper"]) >= 4.5, look
+        assert contrast(fills.get(look.colour, look.colour), variables["paper"]) >= 3, look
 
 
 def test_rate_quality_shows_every_point(results: Results) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench import registry
 from bench.store import Results, Store
 from reports.album import Album
 from reports.compare import compare
 from reports.comparison import MetricInfo
 from reports.frames import FULL_SCALE, HEAT, heat_map, picture
+from reports.glossary import entry
 from reports.look import looks
 from reports.page import failures, provenance, table
 from reports.progress import progress
@@ -28,6 +30,11 @@ PSNR = MetricInfo("psnr", "1", "dB", "higher")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Results]:
     store, key = synthetic_store(tmp_path_factory.mktemp("words") / "r", videos=6, moments=4)
     return store, store.results(key)
+
+
+def test_every_memory_of_ours_is_explained() -> None:
+    assert [name for name in registry.BUILT_IN["memory"] if not entry({"memory": name}).sentence] == []
+    assert entry({"memory": "history", "role": "baseline"}).role == "frames", "what is a baseline is not under test"
 
 
 def scores(results: Results, system: str, metric: str = "psnr") -> list[dict]:
