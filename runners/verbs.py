@@ -179,21 +179,23 @@ def weights(
 
     Example: keepframe weights fetch alexnet
     """
-    from bench import weights as catalogue
+    from bench import weights as published
+    from bench.weights_catalogue import CATALOGUE
+    from bench.weights_fetch import fetch
 
-    known = {file.name: file for file in catalogue.catalogue()}
+    known = {file.name: file for file in CATALOGUE}
     chosen = list(names) or list(known)
     if action == "path":
         for name in chosen:
-            print(catalogue.path(name))
+            print(published.path(name))
         return 0
     if action == "fetch":
         for name in chosen:
             with err.status(f"fetching {name}"):
-                target = catalogue.fetch(name, folder=source)
+                target = fetch(name, folder=source)
             out.print(f"{name}: {target}", soft_wrap=True)
         return 0
-    states = [catalogue.state(name) for name in chosen]
+    states = [published.state(name) for name in chosen]
     table = Table(
         "name",
         "state",
@@ -201,7 +203,7 @@ def weights(
         "licence",
         "needed by",
         "from",
-        title=str(catalogue.weights_dir()),
+        title=str(published.weights_dir()),
         title_justify="left",
     )
     for name, state in zip(chosen, states, strict=True):
@@ -212,5 +214,5 @@ def weights(
         )
     out.print(table)
     if json:
-        last_line({"folder": str(catalogue.weights_dir()), "weights": {s.file.name: s.status for s in states}})
+        last_line({"folder": str(published.weights_dir()), "weights": {s.file.name: s.status for s in states}})
     return 1 if action == "verify" and any(state.status == "damaged" for state in states) else 0

@@ -21,7 +21,7 @@ from bench.digest import digest_file, key
 from bench.errors import KeepframeError, NotComparableError, StoreError, UsageError, did_you_mean
 from bench.spec import RunSpec, System, load
 from bench.store import Results, Store
-from bench.weights import catalogue
+from bench.weights_catalogue import CATALOGUE
 from reports.gate.verdicts import Side
 from runners.plan import Plan
 from runners.session import prepare
@@ -163,7 +163,7 @@ def cases_digest(results: Results, system: str) -> str:
 
 def weights_of(metrics: Mapping[str, str]) -> dict[str, str]:
     """The published weights that these metrics are computed with: file -> sha256, as far as it is known."""
-    return {f.name: f.sha256 for f in catalogue() if f.sha256 and not set(f.needed_by).isdisjoint(metrics)}
+    return {f.name: f.sha256 for f in CATALOGUE if f.sha256 and not set(f.needed_by).isdisjoint(metrics)}
 
 
 def _subject(reference: str, results: Results, system: str, weights: dict[str, str] | None = None) -> Subject:

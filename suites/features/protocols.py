@@ -47,7 +47,7 @@ class Feature(Protocol):
     """Something about a clip that is worth computing once.
 
     `name` includes whatever arguments decide the numbers: two features of one name are one feature. `weights` are
-    names of the catalogue (`bench/weights.py`). How the frames are cut into chunks must not change the outcome.
+    names of `bench.weights_catalogue`. How the frames are cut into chunks must not change the outcome.
     """
 
     name: str

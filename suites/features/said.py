@@ -19,6 +19,7 @@ from bench import weights
 from bench.errors import UsageError
 from bench.types import Prompt
 from bench.video.storyboard import read as read_storyboard
+from bench.weights_catalogue import CATALOGUE
 
 LONGEST_NAME = 180  # characters of a prompt that VBench-2.0 puts into a file's name
 
@@ -55,7 +56,7 @@ def read_said(path: Path) -> Said:
 
     Raises UsageError naming the file when it is none of the four forms.
     """
-    if not path.exists() and any(str(path) == file.name for file in weights.catalogue()):
+    if not path.exists() and any(str(path) == file.name for file in CATALOGUE):
         path = weights.path(str(path))
     if path.suffix.lower() == ".toml" and path.exists():
         return Said({}, board=tuple(read_storyboard(path)))

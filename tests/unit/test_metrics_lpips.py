@@ -17,6 +17,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from bench import weights
 from bench.errors import KeepframeError, UnavailableError
+from bench.weights_catalogue import CATALOGUE
 from suites.metrics.lpips import LpipsAlex, LpipsVgg, distances, load
 
 RNG = np.random.default_rng(0)
@@ -99,7 +100,7 @@ def test_without_the_published_trunk_there_is_no_score(
     with pytest.raises(UnavailableError):
         metric(TRUE, SEEN)
     # a file of that name that is not the published one is no better than none
-    file = next(file for file in weights.catalogue() if file.name == name)
+    file = next(file for file in CATALOGUE if file.name == name)
     (tmp_path / file.filename).write_bytes(b"random")
     assert "damaged" in (metric.available() or "")
     with pytest.raises(UnavailableError, match="damaged"):

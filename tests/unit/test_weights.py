@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import weights
+from bench import weights, weights_catalogue
 from bench.errors import KeepframeError, UnavailableError, UsageError
+from bench.weights_catalogue import WeightFile
+from bench.weights_fetch import MIRROR_VARIABLE, fetch
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than one block
 FILENAME = "toy-1234.pth"
@@ -66,7 +68,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
     """A weights folder that does not exist yet, and a catalogue of one small file that the server has."""
-    toy = weights.WeightFile(
+    toy = WeightFile(
         name="toy",
         filename=FILENAME,
         url=f"{server.address}/{FILENAME}",
@@ -76,9 +78,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> P
         non_commercial=False,
         needed_by=("nothing",),
     )
-    monkeypatch.setattr(weights, "_CATALOGUE", (toy,))
+    monkeypatch.setattr(weights_catalogue, "CATALOGUE", (toy,))
     monkeypatch.setenv("no_proxy", "127.0.0.1")  # a proxy of the machine has no say in loopback
-    monkeypatch.delenv(weights.MIRROR_VARIABLE, raising=False)
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
     return tmp_path / "weights"
 
@@ -92,23 +94,23 @@ def test_a_missing_file_names_the_command(folder: Path) -> None:
 
 def test_fetch_puts_the_file_in_place_and_says_how_far(folder: Path, server: Server) -> None:
     steps: list[tuple[int, int | None]] = []
-    found = weights.fetch("toy", progress=lambda have, total: steps.append((have, total)))
+    found = fetch("toy", progress=lambda have, total: steps.append((have, total)))
     assert found == folder / FILENAME == weights.path("toy")
     assert found.read_bytes() == CONTENT
     assert steps[-1] == (len(CONTENT), len(CONTENT))
     assert [have for have, _ in steps] == sorted({have for have, _ in steps})
     assert [path.name for path in folder.iterdir()] == [FILENAME]
-    weights.fetch("toy")
+    fetch("toy")
     assert len(server.asked) == 1, "a file that is there and whole is not downloaded again"
 
 
 def test_a_broken_download_is_gone_on_with(folder: Path, server: Server) -> None:
     server.stop_after = 1_500_000
     with pytest.raises(UnavailableError, match="broke off after 1500000 of 3072000 bytes"):
-        weights.fetch("toy")
+        fetch("toy")
     assert weights.status("toy") == "missing", "half a file never bears the name of the whole"
     server.stop_after = None
-    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert fetch("toy").read_bytes() == CONTENT
     assert server.asked == [None, "bytes=1500000-"]
 
 
@@ -116,15 +118,15 @@ def test_a_server_without_ranges_starts_over(folder: Path, server: Server) -> No
     folder.mkdir()
     (folder / f"{FILENAME}.part").write_bytes(b"not the beginning")
     server.ranges = False
-    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert fetch("toy").read_bytes() == CONTENT
 
 
 def test_a_stale_partial_file_is_found_out_and_removed(folder: Path, server: Server) -> None:
     folder.mkdir()
     (folder / f"{FILENAME}.part").write_bytes(b"not the beginning")
     with pytest.raises(KeepframeError, match=r"sha256 .* It was removed"):
-        weights.fetch("toy")
-    assert weights.fetch("toy").read_bytes() == CONTENT
+        fetch("toy")
+    assert fetch("toy").read_bytes() == CONTENT
 
 
 def test_a_partial_file_longer_than_the_servers_is_dropped(folder: Path, server: Server) -> None:
@@ -132,28 +134,28 @@ def test_a_partial_file_longer_than_the_servers_is_dropped(folder: Path, server:
     (folder / f"{FILENAME}.part").write_bytes(CONTENT[:2000])
     server.content = CONTENT[:1000]
     with pytest.raises(UnavailableError, match="Range"):
-        weights.fetch("toy")
+        fetch("toy")
     server.content = CONTENT
-    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert fetch("toy").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1] + b"!", b"<html>sign in</html>", b""])
 def test_what_is_not_the_published_file_is_refused(folder: Path, server: Server, content: bytes) -> None:
     server.content = content or b"?"
     with pytest.raises(KeepframeError, match=FILENAME):
-        weights.fetch("toy")
+        fetch("toy")
     assert weights.status("toy") == "missing"
     assert list(folder.iterdir()) == []
 
 
 def test_a_damaged_file_is_seen_and_mended(folder: Path) -> None:
-    path = weights.fetch("toy")
+    path = fetch("toy")
     path.write_bytes(CONTENT[:-1] + b"!")
-    (state,) = weights.verify()
+    state = weights.state("toy")
     assert state.status == "damaged" and "sha256" in state.detail
     with pytest.raises(UnavailableError, match="damaged"):
         weights.path("toy")
-    assert weights.fetch("toy").read_bytes() == CONTENT
+    assert fetch("toy").read_bytes() == CONTENT
 
 
 def test_the_mirror_comes_before_the_publisher(
@@ -161,20 +163,20 @@ def test_the_mirror_comes_before_the_publisher(
 ) -> None:
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / FILENAME).write_bytes(CONTENT)
-    monkeypatch.setenv(weights.MIRROR_VARIABLE, (tmp_path / "mirror").as_uri() + "/")
-    assert weights.fetch("toy").read_bytes() == CONTENT
+    monkeypatch.setenv(MIRROR_VARIABLE, (tmp_path / "mirror").as_uri() + "/")
+    assert fetch("toy").read_bytes() == CONTENT
     assert server.asked == []
 
 
 def test_offline_names_the_address_the_target_and_both_ways_out(
     folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(weights.MIRROR_VARIABLE, "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv(MIRROR_VARIABLE, "http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(UnavailableError) as caught:
-        weights.fetch("toy")
+        fetch("toy")
     message = str(caught.value)
     assert f"http://127.0.0.1:9/{FILENAME}" in message
-    for part in (f"{server.address}/{FILENAME}", str(folder / FILENAME), weights.MIRROR_VARIABLE, "weights verify"):
+    for part in (f"{server.address}/{FILENAME}", str(folder / FILENAME), MIRROR_VARIABLE, "weights verify"):
         assert part in message
 
 
@@ -182,16 +184,16 @@ def test_a_folder_is_a_source(folder: Path, server: Server, tmp_path: Path) -> N
     source = tmp_path / "usb stick"
     source.mkdir()
     with pytest.raises(UnavailableError, match=f"has no {FILENAME}"):
-        weights.fetch("toy", folder=source)
+        fetch("toy", folder=source)
     (source / FILENAME).write_bytes(CONTENT)
-    assert weights.fetch("toy", folder=source).read_bytes() == CONTENT
+    assert fetch("toy", folder=source).read_bytes() == CONTENT
     assert server.asked == []
 
 
 def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
     folder.write_text("a file where the folder should be")
     with pytest.raises(UnavailableError, match=weights.FOLDER_VARIABLE):
-        weights.fetch("toy")
+        fetch("toy")
 
 
 def test_a_wrong_name_gets_a_hint() -> None:
@@ -226,7 +228,7 @@ UNKNOWN = (
 def test_published_names_carry_the_first_digits_of_their_digest() -> None:
     """torchvision puts the first 8 digits into the file name, OpenAI all of them into the address: an error in our
     copy of the digest would show. Others publish none."""
-    for file in weights.catalogue():
+    for file in weights_catalogue.CATALOGUE:
         published_name = file.url.rpartition("/")[2]  # too plain to lie beside others: `vocab.txt`, `utils.py`
         if "drive.google.com" not in file.url:  # there, the address has a number for a name
             assert file.filename == published_name or file.filename.endswith(
@@ -249,15 +251,15 @@ def test_published_names_carry_the_first_digits_of_their_digest() -> None:
 def test_a_file_whose_exact_size_nobody_publishes_is_known_by_its_digest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (exact,) = weights.catalogue()
+    (exact,) = weights_catalogue.CATALOGUE
     assert exact.sha256 is not None
     loose = replace(exact, size_bytes=len(CONTENT) + 10, exact_size=False, sha256=exact.sha256[:8])
-    monkeypatch.setattr(weights, "_CATALOGUE", (loose,))
-    path = weights.fetch("toy")
+    monkeypatch.setattr(weights_catalogue, "CATALOGUE", (loose,))
+    path = fetch("toy")
     assert weights.status("toy") == "present"
     path.write_bytes(CONTENT[:-1] + b"?")
     assert weights.status("toy") == "damaged"
-    monkeypatch.setattr(weights, "_CATALOGUE", (replace(loose, sha256=None),))
+    monkeypatch.setattr(weights_catalogue, "CATALOGUE", (replace(loose, sha256=None),))
     assert weights.status("toy") == "present"  # all that can be known of it
     path.write_bytes(CONTENT[: len(CONTENT) // 2])
     assert weights.status("toy") == "damaged"
