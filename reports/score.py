@@ -1,26 +1,25 @@
 """`keepframe score`: judge folders of videos without a reference, and compare the folders pair by pair."""
 
-import math
 import os
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
 from bench.errors import UsageError
 from bench.registry import names, resolve
 from bench.store import Results, Store
 from bench.video.footage import Footage, load
+from reports.benchmark_totals import dropped, leaderboards, said, said_styled, vbench2
 from runners.console import err, last_line, out, progress
-from runners.session import carry_out
+from runners.plan import Plan
+from runners.session import Outcome, Report, carry_out
 from runners.verbs import Json, StorePath
-from runners.watch import Beside, build, other_models, paid, series_of, watch
-from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
-from suites.vbench2 import dimensions as vbench2_totals
+from runners.watch import Beside, build, other_models, paid, watch
+from suites.judging.kept import Spent
 
 
 def score(
@@ -71,15 +70,7 @@ def score(
     systems = _labelled(folders)
     opened = Store(store)
     with progress() as report:
-        footage = {
-            label: load(
-                folder,
-                every_file=True,
-                cache=opened.root / "cache" / "clips.json",
-                progress=lambda done, total, what: report("probe", done, total, what),
-            )
-            for label, folder in systems.items()
-        }
+        footage = _loaded(systems, opened, report)
         beside = Beside(prompts, judge, tuple(_model(one) for one in model or ()))
         chosen = metrics.split(",") if metrics else _askable(footage, beside)
         plan = build(name, footage, systems, [one.strip() for one in chosen], beside)
@@ -94,37 +85,17 @@ def score(
             report=report,
             entry=partial(watch, beside=replace(beside, at_once=max(1, min(count, len(plan.tasks))))),
         )
-    for warning in plan.warnings:
-        err.print(f"note: {warning}", markup=False, soft_wrap=True)
-    for metric, sentence in plan.unavailable.items():
-        err.print(f"{metric} is unavailable, its cells stay empty: {sentence}", markup=False, soft_wrap=True)
+    cost = _since(paid(opened), before)
+    others = other_models(opened, beside)
+    for note in (*_notes(plan), *_as_whom(others)):
+        err.print(note, markup=False, soft_wrap=True)
     results = opened.results(plan.key)
     # nothing was remembered here, so a table of what remembering costs would be empty
     print_grids([grid for grid in grids(compare(results)) if grid.title != "Costs"], out)
-    out.print(
-        f"{outcome.answers_done} videos scored in {outcome.seconds:.0f} s, {outcome.answers_before} were there; "
-        f"{results.failures.num_rows} failed. Run {plan.key[:8]}.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    for line in _dropped(results):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
-    cost = [now - then for now, then in zip(paid(opened), before, strict=True)]
-    if cost[0]:
-        out.print(
-            f"The judge was asked {cost[0]:.0f} questions: {cost[1]:,.0f} tokens in, {cost[2]:,.0f} out"
-            + (f", {cost[3]:.4f} dollars." if cost[3] else "."),
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    others = other_models(opened, beside)
-    if others:
-        err.print(f"note: {_as_whom(others)}", markup=False, soft_wrap=True)
-    boards = leaderboards(opened, results)
-    styled = vbench2(results)
-    for line in (*(_said(*one) for one in boards.items()), *(_said2(*one) for one in styled.items())):
+    boards, styled = leaderboards(opened, results), vbench2(results)
+    lines = [_done(outcome, results), *dropped(results), *_judged(cost)]
+    lines += [*(said(*one) for one in boards.items()), *(said_styled(*one) for one in styled.items())]
+    for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
@@ -137,79 +108,72 @@ def score(
                 "done_before": outcome.answers_before,
                 "failures": results.failures.num_rows,
                 "unavailable": plan.unavailable,
-                "judge": dict(zip(("questions", "tokens_in", "tokens_out", "dollars"), cost, strict=True))
-                | {"other_models": others},
+                "judge": cost._asdict() | {"other_models": others},
             }
         )
     return 0
 
 
-def leaderboards(store: Store, results: Results) -> dict[str, Totals]:
-    """VBench's totals of each system that has any of its dimensions, from what the scores were made of."""
-    values: dict[str, dict[str, list[np.ndarray]]] = {}
-    series = series_of(store)
-    for row in results.planned.to_pylist():
-        if row["metric"] in DIMENSIONS and (kept := series.get(row["score_key"])) is not None:
-            values.setdefault(row["system"], {}).setdefault(row["metric"], []).append(kept["values"])
+def _loaded(systems: Mapping[str, Path], store: Store, report: Report) -> dict[str, Footage]:
+    """The videos of every folder, by its label."""
     return {
-        system: totals({dimension: aggregate(dimension, videos) for dimension, videos in found.items()})
-        for system, found in sorted(values.items())
-    }
-
-
-def _said(system: str, board: Totals) -> str:
-    if board.total is not None:
-        return f"VBench, {system}: {board.total:.4f} (quality {board.quality:.4f}, semantic {board.semantic:.4f})"
-    there, every = len(DIMENSIONS) - len(board.missing), len(DIMENSIONS)
-    return f"VBench, {system}: no total, {there} of {every} dimensions; on its scale these average {board.measured:.4f}"
-
-
-class Styled(NamedTuple):
-    """VBench-2.0-style totals of a system, from `scored` values of (video, dimension), `dropped` beside them."""
-
-    totals: vbench2_totals.Totals
-    scored: int
-    dropped: int
-
-
-def vbench2(results: Results) -> dict[str, Styled]:
-    """VBench-2.0-style totals of each system that has any of its dimensions; videos that dropped out count nowhere."""
-    values: dict[str, dict[str, list[float]]] = {}
-    for row in results.scores.to_pylist():
-        if row["metric"].startswith(vbench2_totals.PREFIX):
-            dimension = row["metric"].removeprefix(vbench2_totals.PREFIX)
-            values.setdefault(row["system"], {}).setdefault(dimension, []).append(row["value"])
-    gone = Counter(
-        row["system"]
-        for row in results.failures.to_pylist()
-        if row["error"] == "DroppedOut" and row["metric"].startswith(vbench2_totals.PREFIX)
-    )
-    return {
-        system: Styled(
-            vbench2_totals.totals({name: math.fsum(one) / len(one) for name, one in found.items()}),
-            sum(len(one) for one in found.values()),
-            gone[system],
+        label: load(
+            folder,
+            every_file=True,
+            cache=store.root / "cache" / "clips.json",
+            progress=lambda done, total, what: report("probe", done, total, what),
         )
-        for system, found in sorted(values.items())
+        for label, folder in systems.items()
     }
 
 
-def _said2(system: str, found: Styled) -> str:
-    total = "no total" if found.totals.total is None else f"{found.totals.total:.4f}"
-    there = [f"{name} {value:.4f}" for name, value in found.totals.categories.items() if value is not None]
-    missing = f"; {len(found.totals.missing)} dimensions missing" if found.totals.missing else ""
-    counts = f"{found.scored} values, {found.dropped} dropped out{missing}"
-    return f"{vbench2_totals.LABEL}, {system}: {', '.join([total, *there])} ({counts})"
+def _notes(plan: Plan) -> list[str]:
+    """What has to be said of the question before its answers."""
+    cells = "is unavailable, its cells stay empty"
+    return [
+        *(f"note: {warning}" for warning in plan.warnings),
+        *(f"{metric} {cells}: {sentence}" for metric, sentence in plan.unavailable.items()),
+    ]
 
 
-def _as_whom(models: list[str]) -> str:
+def _as_whom(models: list[str]) -> list[str]:
     """What to say of models that answered under another name than the judge's."""
+    if not models:
+        return []
     if len(models) > 1:
-        return f"several models answered under this judge's name ({', '.join(models)}): its scores are not of one judge"
+        called = ", ".join(models)
+        return [f"note: several models answered under this judge's name ({called}): its scores are not of one judge"]
+    return [
+        f"note: the server says that {models[0]} answered. Its scores are told from a later model's by "
+        f"&version={models[0]} in the judge's address, which asks everything anew."
+    ]
+
+
+def _done(outcome: Outcome, results: Results) -> str:
     return (
-        f"the server says that {models[0]} answered. Its scores are told from a later model's by &version={models[0]} "
-        "in the judge's address, which asks everything anew."
+        f"{outcome.answers_done} videos scored in {outcome.seconds:.0f} s, {outcome.answers_before} were there; "
+        f"{results.failures.num_rows} failed. Run {results.key[:8]}."
     )
+
+
+def _since(now: Spent, before: Spent) -> Spent:
+    return Spent(
+        now.questions - before.questions,
+        now.tokens_in - before.tokens_in,
+        now.tokens_out - before.tokens_out,
+        now.dollars - before.dollars,
+    )
+
+
+def _judged(cost: Spent) -> list[str]:
+    """What a judge was asked and paid this time."""
+    if not cost.questions:
+        return []
+    dollars = f", {cost.dollars:.4f} dollars." if cost.dollars else "."
+    return [
+        f"The judge was asked {cost.questions:.0f} questions: {cost.tokens_in:,.0f} tokens in, "
+        f"{cost.tokens_out:,.0f} out{dollars}"
+    ]
 
 
 def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:
@@ -225,18 +189,6 @@ def _labelled(folders: tuple[str, ...]) -> dict[str, Path]:
             raise UsageError(f"Two folders are called {label!r}.", "Name them: keepframe score old=a/out new=b/out")
         found[label] = path
     return found
-
-
-def _dropped(results: Results) -> list[str]:
-    """Of each system and metric from which videos dropped out, because a gate was not passed: how many of how many."""
-    out_of = Counter((row["system"], row["metric"]) for row in results.planned.to_pylist())
-    gone = Counter(
-        (row["system"], row["metric"]) for row in results.failures.to_pylist() if row["error"] == "DroppedOut"
-    )
-    return [
-        f"{metric}, {system}: {count} of {out_of[system, metric]} videos dropped out and count in no mean."
-        for (system, metric), count in sorted(gone.items())
-    ]
 
 
 def _model(text: str) -> tuple[str, str]:
