@@ -4,7 +4,7 @@ Each section is two seconds at the backbone's rate. What it costs does not grow 
 the tokens of memory that every section reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
@@ -50,7 +50,7 @@ class Rollout:
         self._next += SECTION_LATENTS
         if self._past is not None:
             new = self._past.append(space.to_pixels(frames), latents)
-            self.tokens = self._settled = _joined([*([self._settled] if self._settled else []), *new])
+            self.tokens = self._settled = joined([*([self._settled] if self._settled else []), *new])
         return frames
 
     def _sight(self, words: str) -> Sight:
@@ -106,7 +106,8 @@ def _settled(context: Context) -> MemoryTokens | None:
     return MemoryTokens(tokens[:, context.settled], places[context.settled])
 
 
-def _joined(parts: list[MemoryTokens]) -> MemoryTokens:
+def joined(parts: Sequence[MemoryTokens]) -> MemoryTokens:
+    """The tokens of sections one after the other, with their places."""
     return MemoryTokens(
         torch.cat([part.tokens for part in parts], dim=1), torch.cat([part.coordinates for part in parts])
     )

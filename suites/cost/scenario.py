@@ -21,6 +21,7 @@ from torch import Tensor
 from bench.backbones.causal import Stream
 from bench.backbones.dit import MemoryTokens
 from bench.checkpoints.load import Reader
+from bench.generation.rollout import joined
 from bench.generation.sampler import Sampler, Sight
 from bench.memories.history_stream import HistoryStream
 from bench.types import Frames, Size
@@ -222,10 +223,7 @@ class _Player:
     def _sight(self, state: _State, first: int) -> Sight:
         if not self._compressed:
             return Sight(self._text, None, torch.cat(state.latents, dim=2), tuple(range(first)))
-        tokens = MemoryTokens(
-            torch.cat([part.tokens for part in state.tokens], dim=1),
-            torch.cat([part.coordinates for part in state.tokens]),
-        )
+        tokens = joined(state.tokens)
         return Sight(self._text, tokens if tokens.tokens.shape[1] else None)
 
     def _tokens(self, state: _State) -> int:
