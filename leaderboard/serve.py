@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from cyclopts import Parameter
 
 from bench.errors import UnavailableError, UsageError
 from bench.store import Store
+from leaderboard.headers import SecurityHeaders
 from reports.look import FONT, GRID, INK, PAPER
 
 STORE_VARIABLE = "KEEPFRAME_STORE"  # how the page learns which store to read
@@ -37,10 +38,6 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 def board(
@@ -100,24 +97,10 @@ def serve(
 
     os.environ[STORE_VARIABLE] = str(Path(store).absolute())
     os.environ[STUDY_VARIABLE] = os.pathsep.join(str(Path(study).absolute()) for study in studies)
-    app = st.App(Path(__file__).with_name("app.py"), lifespan=lifespan, middleware=[Middleware(SecurityHeaders)])
+    app = st.App(
+        Path(__file__).with_name("app.py"), lifespan=lifespan, middleware=[Middleware(SecurityHeaders, headers=HEADERS)]
+    )
     app.run(config=_settings(port, address, expose))
-
-
-class SecurityHeaders:
-    """ASGI middleware that adds HEADERS to every answer."""
-
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.lower() not in HEADERS]
-                message = {**message, "headers": [*kept, *HEADERS.items()]}
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def check_address(address: str, expose: bool) -> None:

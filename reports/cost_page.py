@@ -1,14 +1,10 @@
 """The page about costs: one HTML file without network or script, made like the report of a run."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import altair as alt
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from bench.errors import KeepframeError
 from reports.cost import Figures, Growth
@@ -16,34 +12,25 @@ from reports.cost_text import curves, overview, stages
 from reports.look import PAPER
 from reports.marks import Extent, colour, finish, layer, padded, texts
 from reports.svg import drawn
+from reports.template import rendered
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98a0c", "#56b4e9", "#6f7a88")
 _EXTENT = Extent(300, 220)
 
 
 def write_page(measured: Sequence[Figures], grown: Sequence[Growth], path: Path) -> Path:
     """Write the page to `path`, and return it. Raises KeepframeError where that cannot be done."""
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    templates = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     here = measured[0].cost.environment
     table = overview(measured)
-    html = templates.get_template("cost.html").render(
-        style=Markup(style),  # our own file
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        device=here.get("gpu") or here.get("processor") or "an unknown machine",
-        overview=table,
-        notes=list(dict.fromkeys(note for one in measured for note in one.notes)),
-        charts=[drawn(chart, f"growth-{i}") for i, chart in enumerate(_charts(grown))],
-        grids=[table, *([curves(grown)] if grown else []), *(grid for one in measured if (grid := stages(one))[2])],
-        environment=[(name, value) for name, value in here.items() if value is not None],
-    )
+    context = {
+        "device": here.get("gpu") or here.get("processor") or "an unknown machine",
+        "overview": table,
+        "notes": list(dict.fromkeys(note for one in measured for note in one.notes)),
+        "charts": [drawn(chart, f"growth-{i}") for i, chart in enumerate(_charts(grown))],
+        "grids": [table, *([curves(grown)] if grown else []), *(grid for one in measured if (grid := stages(one))[2])],
+        "environment": [(name, value) for name, value in here.items() if value is not None],
+    }
+    html = rendered("cost.html", ("report.css",), context)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8")

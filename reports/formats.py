@@ -211,7 +211,7 @@ def to_csv(comparison: Comparison) -> str:
             values += [comparison.baseline]
             if d is not None:
                 values += [d.mean, *(d.interval or (None, None)), d.p, d.p_sign_flip, d.p_holm, d.verdict, d.videos]
-            writer.writerow([_field(value) for value in values] + [""] * (len(_CSV) - len(values)))
+            writer.writerow([csv_field(value) for value in values] + [""] * (len(_CSV) - len(values)))
     return out.getvalue()
 
 
@@ -224,7 +224,8 @@ _CSV = (
 )
 
 
-def _field(value: object) -> str:
+def csv_field(value: object) -> str:
+    """All digits; empty for None; text is never a formula for a spreadsheet."""
     if value is None:
         return ""
     if isinstance(value, str):

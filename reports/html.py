@@ -4,14 +4,9 @@ A report is sent by mail, put on a server, printed and opened in years. So pictu
 security policy forbids everything but them and one style sheet, and every string is escaped by the template engine.
 """
 
-import base64
-import hashlib
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.store import Results, Store
@@ -23,8 +18,7 @@ from reports.cost_pareto import CAPTION, pareto, plotted
 from reports.cost_pareto import PANEL as COST_PANEL
 from reports.curves import Axis, rate_quality, recall_curves
 from reports.frames import FULL_SCALE, HEAT
-from reports.glossary import BOUNDS, metric_title
-from reports.grids import amount
+from reports.glossary import BOUNDS
 from reports.look import DASHES, Look, looks
 from reports.marks import Extent
 from reports.page import facts, failures, metrics_explained, provenance, scored_metrics, systems_explained, table
@@ -33,13 +27,13 @@ from reports.selection import common_rate, representatives
 from reports.study_html import section
 from reports.study_kept import kept
 from reports.svg import drawn
+from reports.template import rendered
 from reports.verdict import findings, headline
 
 LIMIT_BYTES = 10_000_000
 WORST = 2  # moments of each contender: that floors and controls fail is known, and a ceiling is none
 AXES: tuple[Axis, ...] = ("position", "since_cut_s", "motion")
 WIDE, NARROW, PANEL = Extent(860, 400), Extent(210, 300), Extent(270, 240)  # the insides of plots, in pixels
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(store: Store, run: str, path: Path) -> Path:
@@ -83,16 +77,8 @@ class _Page:
     def render(self, worst: int) -> str:
         """The page, with so many of each memory's worst moments."""
         sheets = ("report.css", "study.css") if self._context["studies"] else ("report.css",)
-        style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in sheets)
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        template = _environment().get_template("report.html")
-        return template.render(
-            self._context,
-            style=Markup(style),  # our own file
-            style_digest=digest,
-            typical=self._typical,
-            worst=[(name, asked[:worst]) for name, asked in self._worst if asked[:worst]],
-        )
+        worst_moments = [(name, asked[:worst]) for name, asked in self._worst if asked[:worst]]
+        return rendered("report.html", sheets, self._context | {"typical": self._typical, "worst": worst_moments})
 
     def _text(self) -> dict[str, Any]:
         results, comparison, first = self._results, self._comparison, self._first
@@ -181,28 +167,3 @@ def _small_multiples(curves: dict[Axis, Any], metric: MetricInfo, found: dict[st
         drawn(charts.recall_lines(c, metric, found, PANEL, y_domain=domain, named=False), f"recall-{axis}")
         for axis, c in curves.items()
     ]
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["title_of"] = metric_title
-    environment.filters["score"] = _score
-    environment.filters["amount"] = amount
-    environment.filters["listed"] = _listed
-    return environment
-
-
-def _score(value: float, metric: MetricInfo) -> str:
-    return f"{value:.2f} {metric.unit}" if metric.unit else f"{value:.3f}"
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    more = len(names) - most
-    return f"{', '.join(names[:most])}{f' and {more} more' if more > 0 else ''}"

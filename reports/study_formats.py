@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError, did_you_mean
-from reports.formats import latex_table, markdown_table, print_grids
-from reports.grids import printable
+from reports.formats import csv_field, latex_table, markdown_table, print_grids
 from reports.study import study_grids
 from suites.preference.findings import Findings
 
@@ -55,7 +54,7 @@ def to_csv(found: Findings) -> str:
             row = [ranking.criterion, place.system, place.tier, *place.ranks, place.elo]
             row += [*(place.interval or (None, None)), len(place.beats), place.first_share, place.unbounded]
             row += [bad.mean, *(bad.interval or (None, None)), place.votes, ranking.raters, ranking.prompts]
-            writer.writerow([_field(value) for value in (*row, ranking.model, found.simulated, found.head)])
+            writer.writerow([csv_field(value) for value in (*row, ranking.model, found.simulated, found.head)])
     return out.getvalue()
 
 
@@ -64,15 +63,6 @@ _CSV = (
     *("unbounded", "both_bad", "both_bad_low", "both_bad_high", "votes", "raters", "prompts", "model"),
     *("simulated", "ledger_head"),
 )
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        text = printable(value)
-        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text  # no formula for a spreadsheet
-    return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def to_json(found: Findings) -> str:

@@ -4,15 +4,9 @@ The same rules as for a run's report: no script, nothing loaded, every string es
 text inside the file.
 """
 
-import base64
-import hashlib
 import itertools
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from reports import study_charts as charts
 from reports.grids import MISSING, plus_minus, probability
@@ -20,11 +14,11 @@ from reports.marks import Extent
 from reports.page import Named
 from reports.study import LOW_ALPHA, beside, how_ranked, percent, places_open, points, readings, study_grids, turns
 from reports.svg import drawn
+from reports.template import rendered
 from suites.preference.findings import Findings
 from suites.preference.ranking import Ranking
 
 WIDE, NARROW, PANEL = Extent(560, 0), Extent(150, 0), Extent(190, 0)  # the insides of plots, in pixels
-_TEMPLATES = Path(__file__).parent / "templates"
 _MATRIX_PX = 800  # its width at most
 _FULL_MATRIX = 24  # systems; past that cells are too small to read, and the table of the command line has them
 
@@ -38,10 +32,7 @@ def write_study(found: Findings, path: Path) -> Path:
 
 def page(found: Findings) -> str:
     """The page of a study as text."""
-    style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "study.css"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = _environment().get_template("study.html")
-    return template.render(voted=section(found), style=Markup(style), style_digest=digest)  # the styles are ours
+    return rendered("study.html", ("report.css", "study.css"), {"voted": section(found)})
 
 
 def section(found: Findings, prefix: str = "study") -> dict[str, Any]:
@@ -141,14 +132,3 @@ def _neighbours(ranking: Ranking) -> list[tuple[str, str, str, str, bool]]:
         gap = plus_minus(pair.elo, pair.interval, signed=True)
         found.append((better, worse, gap, probability(pair.p), worse in beats[better]))
     return found
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -28,13 +28,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bench import __version__
+from leaderboard.headers import SecurityHeaders
 from leaderboard.study import raters
 from leaderboard.study.cast import Ballot
 from leaderboard.study.folder import Key, StudyFolder
 from leaderboard.study.ledger import Ledger
 from leaderboard.study.limits import Buckets, Limits, Networks
 from leaderboard.study.links import Links, external
-from leaderboard.study.security import SecurityHeaders, json_body
+from leaderboard.study.security import HEADERS, json_body
 from leaderboard.study.session import clip_of, practice_answer, state
 from leaderboard.study.writer import LedgerUnavailable, Refused
 
@@ -214,7 +215,9 @@ def create_app(folder: StudyFolder, ledger: Ledger, *, limits: Limits | None = N
         if close:
             ledger.close()
 
-    return Starlette(routes=handlers.routes(), middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+    return Starlette(
+        routes=handlers.routes(), middleware=[Middleware(SecurityHeaders, headers=HEADERS)], lifespan=lifespan
+    )
 
 
 def _ballot(no: int, told: dict[str, Any]) -> Ballot:

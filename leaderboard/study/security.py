@@ -1,7 +1,6 @@
 """What every answer of the rater's page carries, and which requests are not answered at all."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,26 +24,6 @@ HEADERS = {
     b"x-robots-tag": b"noindex",
 }
 MOST_BODY = 32_768
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-
-class SecurityHeaders:
-    """ASGI middleware that adds HEADERS to every answer."""
-
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.lower() not in HEADERS]
-                message["headers"] = [*kept, *HEADERS.items()]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 async def json_body(request: Request) -> dict[str, Any]:

@@ -1,13 +1,7 @@
 """The page about a check: one HTML file that needs neither network nor script, made like the report of a run."""
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePath
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from bench.errors import KeepframeError
 from bench.store import Results, Store
@@ -15,9 +9,8 @@ from reports.gate.pictures import FULL_CHANGE, panels
 from reports.gate.say import headline, look_sentence
 from reports.gate.text import COLUMNS, SLICE_COLUMNS, rows, slice_rows
 from reports.gate.verdicts import Check, MetricVerdict, Side
-from reports.glossary import metric_title
+from reports.template import rendered
 
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 _SHOWN = 3.0  # margins to either side that the bars have room for
 
 
@@ -44,28 +37,21 @@ class Bar:
 
 def write_page(store: Store, joined: Results, check: Check, path: Path) -> Path:
     """Write the page to `path`, and return it. Raises KeepframeError where that cannot be done."""
-    style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "gate.css"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     ordered = sorted(check.metrics, key=lambda m: m.role != "gate")
-    html = (
-        _templates()
-        .get_template("gate.html")
-        .render(
-            style=Markup(style),  # our own files
-            style_digest=digest,
-            check=check,
-            headline=headline(check),
-            look=look_sentence(check),
-            columns=COLUMNS,
-            rows=[(m, texts, _bar(m)) for m, texts in zip(ordered, rows(ordered), strict=True)],
-            slice_columns=SLICE_COLUMNS,
-            slices=slice_rows(check.slices),
-            panels=panels(store, joined, check),
-            full_change=FULL_CHANGE,
-            named=[PurePath(side.reference).name for side in (check.candidate, check.baseline)],
-            sides=[("candidate", _side(check.candidate)), ("baseline", _side(check.baseline))],
-        )
-    )
+    context = {
+        "check": check,
+        "headline": headline(check),
+        "look": look_sentence(check),
+        "columns": COLUMNS,
+        "rows": [(m, texts, _bar(m)) for m, texts in zip(ordered, rows(ordered), strict=True)],
+        "slice_columns": SLICE_COLUMNS,
+        "slices": slice_rows(check.slices),
+        "panels": panels(store, joined, check),
+        "full_change": FULL_CHANGE,
+        "named": [PurePath(side.reference).name for side in (check.candidate, check.baseline)],
+        "sides": [("candidate", _side(check.candidate)), ("baseline", _side(check.baseline))],
+    }
+    html = rendered("gate.html", ("report.css", "gate.css"), context)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8")
@@ -98,16 +84,3 @@ def _side(side: Side) -> list[tuple[str, str]]:
         ("processor", str(here.get("processor", "?"))),
     ]
     return facts
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["title_of"] = metric_title
-    return environment

@@ -10,7 +10,8 @@ import pytest
 
 from bench.errors import StoreError, UnavailableError, UsageError
 from bench.store import Store
-from leaderboard import serve, table
+from leaderboard import serve, studies, table
+from leaderboard.headers import Message, SecurityHeaders, Send
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_the_examples_hold() -> None:
-    for module in (serve, table):
+    for module in (serve, studies, table):
         found = doctest.testmod(module)
         assert found.attempted and not found.failed
 
@@ -64,20 +65,20 @@ def test_the_missing_extra_is_named(store: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_answer_forbids_what_is_foreign() -> None:
-    async def app(scope: object, receive: object, send: serve.Send) -> None:
+    async def app(scope: object, receive: object, send: Send) -> None:
         headers = [(b"content-type", b"text/html"), (b"X-Frame-Options", b"SAMEORIGIN")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"page"})
 
-    sent: list[serve.Message] = []
+    sent: list[Message] = []
 
-    async def send(message: serve.Message) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    async def receive() -> serve.Message:
+    async def receive() -> Message:
         return {}
 
-    asyncio.run(serve.SecurityHeaders(app)({"type": "http"}, receive, send))
+    asyncio.run(SecurityHeaders(app, serve.HEADERS)({"type": "http"}, receive, send))
     headers = sent[0]["headers"]
     assert [value for name, value in headers if name.lower() == b"x-frame-options"] == [b"DENY"]
     policy = dict(headers)[b"content-security-policy"].decode()
