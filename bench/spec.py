@@ -176,12 +176,14 @@ def _short(name: str, value: Any) -> str:
 def load(path: Path, overrides: tuple[str, ...] = ()) -> RunSpec:
     """Read a spec. `overrides` are `a.b=VALUE` with VALUE a TOML literal (`--set suite.args.moments=4`).
 
-    Raises UsageError that names the file and the key. Paths in the file are relative to its folder.
+    Raises UsageError that names the file and the key. Paths in the file are relative to its folder; an override of
+    `footage.path` was typed, so it is relative to the working folder.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read the spec {path}: {error}.", "keepframe init > spec.toml writes one.") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"Cannot read the spec {path}: {why}.", "keepframe init > spec.toml writes one.") from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -220,6 +222,8 @@ def _apply(data: dict[str, Any], override: str) -> None:
             f"--set {override!r}: {literal!r} is not a TOML value.",
             f"Text needs quotes: --set '{name}=\"{literal}\"'",
         ) from error
+    if name.strip() == "footage.path" and isinstance(value, str):
+        value = str(Path(value).expanduser().absolute())
     *tables, last = name.strip().split(".")
     for table in tables:
         data = data.setdefault(table, {})

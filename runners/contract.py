@@ -80,7 +80,7 @@ def _encodes(trial: Trial) -> str:
     missing = [name for name in ("tokens", "floats", "to_bytes") if name not in dir(memory)]
     if missing:
         raise _Broken(f"the memory ({type(memory).__name__}) has no {', '.join(missing)}")
-    return f"{FRAMES} frames of {SIZE} became a {type(memory).__name__}"
+    return f"{FRAMES} frames of {SIZE} became a memory, {type(memory).__name__}"
 
 
 def _bytes(trial: Trial) -> str:

@@ -55,7 +55,10 @@ def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
         command = run["sessions"][-1]["command"]
         table.add_row(run["key"][:8], run["name"], str(videos), str(systems), f"{done}/{planned}", str(failed), command)
         found.append({"key": run["key"], "name": run["name"], "scores": done, "planned": planned, "failures": failed})
-    out.print(table)
+    if found:
+        out.print(table)
+    else:
+        out.print(f"There are no runs in {store} yet: keepframe quickstart makes one.", markup=False, highlight=False)
     if json:
         last_line({"store": str(store), "runs": found})
 
@@ -210,9 +213,13 @@ def weights(
         file = known[name]
         licence = f"{file.licence} (non-commercial)" if file.non_commercial else file.licence
         table.add_row(
-            name, state.status, f"{file.size_bytes / 1e6:.0f} MB", licence, ", ".join(file.needed_by), file.url
+            name, state.status, f"{file.size_bytes / 1e6:.0f} MB", licence, ", ".join(file.needed_by), _host(file.url)
         )
     out.print(table)
     if json:
         last_line({"folder": str(published.weights_dir()), "weights": {s.file.name: s.status for s in states}})
     return 1 if action == "verify" and any(state.status == "damaged" for state in states) else 0
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]

@@ -95,7 +95,10 @@ def _videos(folder: Path) -> dict[str, Path]:
     if folder.is_file():
         return {folder.name: folder}
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such file or folder", "Check the path; it is relative to where you run this.")
+        raise UsageError(
+            f"{folder}: no such file or folder",
+            "Check the path: a typed one is relative to where you are, a spec's to its folder.",
+        )
     found: dict[str, Path] = {}
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_store(Path(parent, name))]

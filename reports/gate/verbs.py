@@ -221,7 +221,11 @@ def baseline(
         metrics = ", ".join(f"{metric} {version}" for metric, version in held.metrics.items())
         who = f"{last.by}, {last.at[:10]}"
         table.add_row(*map(escape, (one, held.run[:8], held.system, str(held.videos), metrics, who, last.reason)))
-    out.print(table)
+    if known:
+        out.print(table)
+    else:
+        none = f"{lock} holds no baseline yet: keepframe baseline promote RUN --reason … makes one."
+        out.print(none, markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line({"lock": str(lock), "baselines": {n: held.model_dump(mode="json") for n, held in known.items()}})
     return 0

@@ -86,6 +86,13 @@ def test_a_wrong_spec_is_explained(tmp_path: Path, text: str, message: str) -> N
         load(write(tmp_path, text))
 
 
+def test_a_typed_path_is_relative_to_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    spec = load(write(tmp_path, MINIMAL), ('footage.path="videos"',))
+    assert spec.footage.path == str(tmp_path / "here" / "videos")
+
+
 def test_paths_are_relative_to_the_spec(tmp_path: Path) -> None:
     spec = parse({"footage": {"path": "v"}, "systems": [{"memory": "./mine.py:Mine"}]}, source="test", folder=tmp_path)
     assert spec.footage.path == str(tmp_path / "v")
