@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.bootstrap import video_weights
-from bench.store import TABLES, Results, Store
+from bench.store import Results, Store
+from bench.store_tables import TABLES
 from reports.compare import compare
 from reports.curves import rate_quality, recall_curves
 from reports.formats import render

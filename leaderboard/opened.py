@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import streamlit as st
 
 from bench.errors import StoreError
-from bench.store import TABLES, Results, Store
+from bench.store import Results, Store
+from bench.store_tables import TABLES
 from reports.compare import compare
 from reports.comparison import Comparison
 from reports.videos import CaseScores, case_scores, read_plan

@@ -23,7 +23,8 @@ from bench.errors import UsageError
 from bench.memories.weighted import WeightedEncoder
 from bench.protocols import Metric
 from bench.spec import RunSpec
-from bench.store import PLAN, Store
+from bench.store import Store
+from bench.store_tables import PLAN
 from bench.types import Case, Clip, Recall, Size
 from bench.video.footage import Footage, Item
 from bench.video.read import grid

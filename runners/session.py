@@ -13,7 +13,8 @@ from bench.checkpoints.folder import default_device
 from bench.errors import KeepframeError
 from bench.provenance import environment
 from bench.spec import RunSpec
-from bench.store import TABLES, Store
+from bench.store import Store
+from bench.store_tables import TABLES
 from bench.video.footage import Footage, load
 from runners import devices, local
 from runners.plan import Plan, Task, build, missing

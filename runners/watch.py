@@ -20,7 +20,8 @@ from bench.digest import digest_bytes, digest_file, key
 from bench.errors import UsageError, did_you_mean
 from bench.spec import Footage as FootageSpec
 from bench.spec import RunSpec, SuiteRef, System
-from bench.store import PLAN, Store
+from bench.store import Store
+from bench.store_tables import PLAN
 from bench.types import Case, Clip, Continue, Prompt
 from bench.video.annotation import sidecar
 from bench.video.footage import Footage, Item

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from bench.digest import key
 from bench.spec import Footage, RunSpec, SuiteRef, System
-from bench.store import PLAN, Store
+from bench.store import Store
+from bench.store_tables import PLAN
 from bench.types import Frames
 
 FPS, HORIZON_S = 24.0, 20.0

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.store import PLAN, Results
+from bench.store import Results
+from bench.store_tables import PLAN
 
 BETTER = {
     "psnr": ("dB", "higher"),

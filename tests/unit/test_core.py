@@ -11,7 +11,8 @@ import pytest
 from bench import digest, registry
 from bench.errors import StoreError, UnavailableError, UsageError
 from bench.spec import load, parse
-from bench.store import PLAN, Store
+from bench.store import Store
+from bench.store_tables import PLAN
 
 MINIMAL = '[footage]\npath = "v"\n[[systems]]\nmemory = "constant"\n'
 
