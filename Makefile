@@ -41,7 +41,7 @@ $(UV):
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 
 .venv/.quickstart: $(UV) pyproject.toml constraints.txt
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[board,models,vmaf]'
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[board,models,study,vmaf]'
 	@touch $@
 
 .venv/.dev: $(UV) pyproject.toml constraints.txt
