@@ -55,7 +55,7 @@ def published(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
 @pytest.mark.skipif(BOX.missing() is not None, reason="needs: keepframe isolate vbench")
 @pytest.mark.box
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_long_scores_are_the_published_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A video whose last clip reaches back, an upright one of whole clips, and one of a single clip."""
     facts = ((Size(160, 96), 8, 13.0), (Size(96, 128), 5, 8.0), (Size(128, 96), 8, 1.5))

@@ -45,7 +45,8 @@ def test_an_interpolator_of_the_wrong_size_is_refused(clip: Clip) -> None:
         def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
             return first[:8]
 
-    assert "drew" in str(judge([MotionSmoothness()], Evidence(clip, models={"interpolator": Small()})).failures)
+    found = judge([MotionSmoothness()], Evidence(clip, models={"interpolator": Small()}))
+    assert "returned (8, 600, 3)" in str(found.failures["motion_smoothness"])
 
 
 def test_musiq_sees_what_vbench_shows_it(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
