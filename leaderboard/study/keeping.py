@@ -111,7 +111,10 @@ def close(folder: Folder, reason: Annotated[str, Parameter(help="Why now; it is 
         _done(ledger.do(lambda tx: raters.close(tx, reason)))
         head = ledger.head()
     out.print(
-        f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.", highlight=False, markup=False
+        f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.",
+        soft_wrap=True,  # a hash is copied whole
+        highlight=False,
+        markup=False,
     )
     last_line({"closed": True, "head": head.hash, "rows": head.seq})
 
