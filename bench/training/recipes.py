@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import VideoDiT
@@ -35,7 +36,7 @@ from bench.training.latents import Segment, encode_all, statistics
 from bench.training.loop import Recipe, Trained, train
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
-from bench.training.windows import Plan, Windows
+from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 
 Report = Callable[[str, int, int, str], None]
@@ -48,6 +49,9 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
     "dit": Recipe(steps=4200, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
+    "dit-dense": Recipe(
+        steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
+    ),
     "stage1": Recipe(steps=500, batch=8, learning_rate=3e-3, warmup=20, ema=0.98, save_every=100, validate_every=250),
     "stage2": Recipe(steps=120, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=60, validate_every=60),
 }
@@ -158,25 +162,34 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
     return ended
 
 
-def train_dit(place: Workplace, recipe: Recipe) -> Trained:
-    """The DiT with its text encoder, on the latents of the VAE."""
+def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
+    """The DiT with its text encoder, on the latents of the VAE; or the one that is there, with dense tokens."""
     rates = tuple(Rate.parse(rate) for rate in RATES)
     space, learned, kept = _encoded(place, rates)
     torch.manual_seed(recipe.seed)
-    learner = BackboneLearner(place.shapes)
-    batches = Windows(learned.segments, Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed))
-    small = {rate: HistoryEncoder(place.shapes, rate, Variant.ONLY_LOW) for rate in rates[-1:]}
+    learner = BackboneLearner(place.shapes, rates if dense else ())
+    plan = Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed)
+    batches: Dataset[dict[str, Tensor]] = Windows(learned.segments, plan)
+    facts: dict[str, Any] = {}
+    if dense:
+        learner.dit, learner.text, parents = _backbone(place)
+        facts = {"note": f"goes on from the DiT `{parents['dit'][:16]}…`"}
+        # few blocks and many examples: what is in a token is learned from where there is little else to look at
+        close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
+        batches = Alternating(batches, Windows(learned.segments, close))
+    small = HistoryEncoder(place.shapes, rates[-1], Variant.ONLY_LOW)
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, BackboneLearner)
+        encoders = {f"small_{rates[-1]}": small} | {f"dense_{rate}": encoder for rate, encoder in model.dense.items()}
         return {
-            f"small_{rate}_psnr": recall_psnr(model.dit, model.text, encoder, space, kept.segments)
-            for rate, encoder in small.items()
+            f"{name}_psnr": recall_psnr(model.dit, model.text, cast(HistoryEncoder, encoder), space, kept.segments)
+            for name, encoder in encoders.items()
         }
 
-    ended = train(learner, batches, validate, recipe, place.work / "dit", _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / ("dit-dense" if dense else "dit"), _training(place))
     if ended.writes:
-        about = About("dit", place.shapes, parents={"vae": digest(place.weights / "vae.safetensors")})
+        about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training=facts)
         _write(place, "dit", learner.state_dict(), about, recipe, ended, learned.videos, validate(learner.eval()))
     return ended
 
@@ -342,6 +355,6 @@ def _write(
         "commit": facts["commit"],
     }
     path = place.weights / f"{name}.safetensors"
-    whole = replace(about, training=training)
+    whole = replace(about, training={**about.training, **training})
     save(path, tensors, whole)
     write_card(path, whole, learned)
