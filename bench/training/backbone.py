@@ -62,7 +62,7 @@ def start_reading(dit: VideoDiT) -> None:
 
 
 class BackboneLearner(nn.Module):
-    """DiT and text encoder with their loss. For the `dense` rates, tokens with a linear code of the block are learned."""
+    """DiT and text encoder with their loss. At the `dense` rates, tokens with a linear code of the block are read."""
 
     def __init__(self, shapes: Shapes, dense: Sequence[Rate] = ()) -> None:
         super().__init__()

@@ -31,6 +31,7 @@ from bench.training import vae as vae_recipe
 from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
+from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import FrameQueryLearner
 from bench.training.latents import Segment, encode_all, statistics
 from bench.training.loop import Recipe, Trained, train
@@ -40,7 +41,7 @@ from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 
 Report = Callable[[str, int, int, str], None]
-"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode` and `train`."""
+"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode`, `imitate` and `train`."""
 
 LORA_RANK = 32
 NANO = Size(320, 192)
@@ -52,7 +53,7 @@ RECIPES = {
     "dit-dense": Recipe(
         steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
     ),
-    "stage1": Recipe(steps=500, batch=8, learning_rate=3e-3, warmup=20, ema=0.98, save_every=100, validate_every=250),
+    "stage1": Recipe(steps=500, batch=8, learning_rate=2e-3, warmup=20, ema=0.98, save_every=100, validate_every=250),
     "stage2": Recipe(steps=120, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=60, validate_every=60),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
@@ -195,15 +196,29 @@ def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
 
 
 def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
-    """Frame query: φ and a LoRA of the DiT."""
+    """Frame query: φ and a LoRA of the DiT. Before that, for as many steps, φ imitates what the DiT practised on."""
     rate = Rate.parse(memory.rate)
     space, learned, kept = _encoded(place, (rate,))
     dit, text, parents = _backbone(place)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
+    batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
+    before = 0.0
+    master = _master(place, rate)
+    if master is not None and encoder.high is not None:
+
+        def recall(model: nn.Module) -> dict[str, float]:
+            assert isinstance(model, ImitationLearner)
+            return {"recall_psnr": recall_psnr(dit, text, model.encoder, space, kept.segments)}
+
+        imitation = ImitationLearner(encoder, master, dit.first_layer)
+        folder = place.work / f"{memory.stage_one_name}-start"
+        started = train(imitation, batches, recall, recipe, folder, _training(place, "imitate"))
+        if not started.done:
+            return started
+        before = started.seconds
     add_lora(dit, LORA_RANK, LORA_RANK)
     learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
-    batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, FrameQueryLearner)
@@ -211,6 +226,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 
     name = memory.stage_one_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = replace(ended, seconds=before + ended.seconds)
     if ended.writes:
         about = About("history", place.shapes, parents, _args(memory, stage=1) | {"undeclared": memory.undeclared})
         _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
@@ -289,6 +305,18 @@ def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
     return dit, text, {**parents, "dit": digest(path)}
 
 
+def _master(place: Workplace, rate: Rate) -> HistoryEncoder | None:
+    """What made the dense tokens of this rate, if the DiT has practised on some."""
+    path, prefix = place.weights / "dit.safetensors", f"dense.{rate}."
+    tensors, _ = load(path)
+    if not any(name.startswith(prefix) for name in tensors):
+        return None
+    master = dense_encoders(place.shapes, (rate,))[str(rate)]
+    assert isinstance(master, HistoryEncoder)
+    fill(master, tensors, prefix, path)
+    return master
+
+
 def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
     encoder = HistoryEncoder(place.shapes, rate, memory.variant)
     if isinstance(encoder.high, LargePatchifier):
@@ -325,8 +353,8 @@ def _args(memory: Memory, stage: int) -> dict[str, Any]:
     }
 
 
-def _training(place: Workplace) -> Callable[[int, int, str], None]:
-    return lambda done, total, what: place.report("train", done, total, what)
+def _training(place: Workplace, stage: str = "train") -> Callable[[int, int, str], None]:
+    return lambda done, total, what: place.report(stage, done, total, what)
 
 
 def _write(
