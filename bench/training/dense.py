@@ -16,6 +16,7 @@ from bench.backbones.causal import Stream
 from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+from bench.memories.history_high import HighBranch
 
 GAIN = 4.0
 """Of the code: its weights move so much faster than the DiT's, at the learning rate of both."""
@@ -49,16 +50,43 @@ def dense_encoders(shapes: Shapes, rates: Sequence[Rate]) -> nn.ModuleDict:
 
 
 class ImitationLearner(nn.Module):
-    """A history encoder that learns to give the tokens of another; the loss is their squared difference."""
+    """An encoder's high branch that learns to add what makes its tokens those of a master.
 
-    def __init__(self, encoder: HistoryEncoder, master: HistoryEncoder, first_layer: nn.Module) -> None:
+    What is to be added may be ten times as strong as the small video. It is learned at a spread of one, where a
+    learning rate moves the last layer as it moves all others, and `finish` makes that layer as strong as is wanted.
+    """
+
+    def __init__(
+        self,
+        encoder: HistoryEncoder,
+        master: HistoryEncoder,
+        first_layer: nn.Module,
+        example: Mapping[str, Tensor],  # a batch that tells how strong it is
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.master, self.first_layer = master.requires_grad_(False), first_layer.requires_grad_(False)
+        self.strength = 1.0
+        self.strength = float(self._wanted(example).std())
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, low = batch["latents"], batch["low"]
-        with torch.no_grad():
-            wanted = self.master(latents, low, self.first_layer).tokens.float()
-        loss = F.mse_loss(self.encoder(latents, low, self.first_layer).tokens.float(), wanted)
-        return loss, {}
+        assert self.encoder.high is not None
+        return F.mse_loss(self.encoder.high(batch["latents"]).float(), self._wanted(batch)), {}
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the encoder's tokens the strength that was left out."""
+        high = self.encoder.high
+        assert isinstance(high, HighBranch | LargePatchifier)
+        last = high.project.conv if isinstance(high, HighBranch) else high.blocks.conv
+        last.weight *= self.strength
+        if last.bias is not None:
+            last.bias *= self.strength
+
+    @torch.no_grad()
+    def _wanted(self, batch: Mapping[str, Tensor]) -> Tensor:
+        assert self.master.high is not None
+        wanted: Tensor = self.master.high(batch["latents"])
+        if not self.encoder.reads_low:
+            wanted = wanted + self.master.small(batch["low"], self.first_layer)
+        return wanted.float() / self.strength

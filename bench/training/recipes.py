@@ -206,16 +206,18 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     before = 0.0
     master = _master(place, rate)
     if master is not None and encoder.high is not None:
+        imitation = ImitationLearner(encoder, master, dit.first_layer, batches[0])
+        unseen = Windows(kept.segments, Plan(4, (rate,), whole=1.0, seed=recipe.seed + 1))
 
-        def recall(model: nn.Module) -> dict[str, float]:
-            assert isinstance(model, ImitationLearner)
-            return {"recall_psnr": recall_psnr(dit, text, model.encoder, space, kept.segments)}
+        @torch.no_grad()
+        def left(model: nn.Module) -> dict[str, float]:
+            return {"left": sum(float(model(_moved(unseen[index], model))[0]) for index in range(4)) / 4}
 
-        imitation = ImitationLearner(encoder, master, dit.first_layer)
         folder = place.work / f"{memory.stage_one_name}-start"
-        started = train(imitation, batches, recall, recipe, folder, _training(place, "imitate"))
+        started = train(imitation, batches, left, recipe, folder, _training(place, "imitate"))
         if not started.done:
             return started
+        imitation.finish()
         before = started.seconds
     add_lora(dit, LORA_RANK, LORA_RANK)
     learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
@@ -259,10 +261,7 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     @torch.no_grad()
     def validate(model: nn.Module) -> dict[str, float]:
         torch.manual_seed(0)
-        device = next(model.parameters()).device
-        batches_ = [{name: part.to(device) for name, part in held_back[index].items()} for index in range(4)]
-        losses = [float(model(batch)[0]) for batch in batches_]
-        return {"loss": sum(losses) / len(losses)}
+        return {"loss": sum(float(model(_moved(held_back[index], model))[0]) for index in range(4)) / 4}
 
     name = memory.stage_two_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
@@ -327,6 +326,12 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
         assert encoder.high.project.conv.bias is not None
         nn.init.zeros_(encoder.high.project.conv.bias)
     return encoder
+
+
+def _moved(batch: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """To where the model is."""
+    device = next(model.parameters()).device
+    return {name: part.to(device) for name, part in batch.items()}
 
 
 def _fill_lora(dit: VideoDiT, tensors: Mapping[str, Tensor]) -> None:
