@@ -19,6 +19,7 @@ STAGES = {
     "generate": "generating",
     "decode": "decoding",
     "encode": "encoding latents",
+    "imitate": "imitating",
     "train": "training",
 }
 LOG_EVERY_S = 10.0

@@ -97,7 +97,7 @@ class HistoryEncoder(nn.Module):
         """
         parts: list[Tensor] = [] if self.high is None else [self.high(latents, stream)]
         if self.reads_low:
-            parts.append(self._small(low, first_layer))
+            parts.append(self.small(low, first_layer))
         if parts[0].shape != parts[-1].shape:
             high, small = (tuple(part.shape[2:]) for part in parts)
             raise ValueError(
@@ -112,9 +112,10 @@ class HistoryEncoder(nn.Module):
         coordinates = block_coordinates(first, (blocks, height, width), self.rate, merged.device)
         return MemoryTokens(merged.flatten(2).transpose(1, 2), coordinates)
 
-    def _small(
+    def small(
         self, low: Float[Tensor, "batch channel blocks height width"], first_layer: nn.Module
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
+        """The low-resolution branch alone."""
         if not low.shape[2]:  # torch refuses to convolve no frames
             rows, columns = self.shapes.patch[1:]
             return low.new_zeros(len(low), self.shapes.width, 0, low.shape[3] // rows, low.shape[4] // columns)

@@ -15,6 +15,9 @@ from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
+START_GAIN = 0.6
+"""Of every convolution, after which the spread of one that latents have stays about one through all layers."""
+
 
 class WindowAttention(nn.Module):
     """Every token looks at its own frame of memory and at the few before it.
@@ -89,23 +92,24 @@ class HighBranch(nn.Module):
         )
         self.attention = WindowAttention(widest, shapes)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
-        self._start_level()
+        self._start_orthogonal()
 
     @torch.no_grad()
-    def _start_level(self) -> None:
-        """Begin with a spread of one after every layer without the help of the norms, and with biases of zero.
+    def _start_orthogonal(self) -> None:
+        """Begin with layers that keep as much of their own block as fits, and look at no neighbour yet.
 
-        PyTorch's own start loses two thirds of it at each convolution with its SiLU; scaled up again, its biases
-        would be most of what is left after five.
+        Drawn independently, the weights of five layers mix a block so badly that a linear read-out of the result is
+        learned several times slower (docs/RESULTS.md).
         """
-        gain = 1.0  # of the first layer: latents have a spread of one
         for convolution in self.convolutions:
             assert isinstance(convolution, CausalConv3d)
-            weight = convolution.conv.weight
-            nn.init.normal_(weight, std=gain / weight[0].numel() ** 0.5)
+            weight, (time, rows, columns) = convolution.conv.weight, convolution.conv.stride
+            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns), gain=START_GAIN)
+            top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
+            nn.init.zeros_(weight)
+            weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns] = block
             assert convolution.conv.bias is not None
             nn.init.zeros_(convolution.conv.bias)
-            gain = 1.68  # 1 / sqrt(E[silu(z)^2]) of a standard normal z
 
     def forward(
         self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
@@ -113,8 +117,8 @@ class HighBranch(nn.Module):
         x = latents
         for convolution in self.convolutions:
             x = convolution(x, stream)
-            # without a norm, Adam's first steps, which are as long for a branch that is hardly read yet as for any
-            # other, drive these apart: in one training the fourth one's outputs reached 144, the fifth's all died
-            x = F.silu(x * inverse_rms(x, 1e-6))
+            # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
+            # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength
+            x = x + F.silu(x * inverse_rms(x, 1e-6))
         y: Tensor = self.project(self.attention(x, stream), stream)
         return y

@@ -4,9 +4,14 @@ Four lessons, mixed: video from text alone; the next frames from frames that are
 in the first layer's tokens; and frames from a small copy of the video, put through the first layer and placed at the
 centres of the blocks it covers. The last makes tokens of another scale readable, which large models learn from mixed
 resolutions. No history encoder takes part.
+
+A DiT that learned this reads of a token only what the small copy fills: a third of its dimensions, and what else an
+encoder puts there goes by unseen. So it goes on with `dense` tokens, in which a linear code of the block fills the rest
+(bench/training/dense.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -17,9 +22,14 @@ from bench.backbones.dit import Block, MemoryTokens, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
+from bench.training.dense import dense_encoders
 from bench.training.flow import flow_loss
 
 FROM_TEXT, FROM_FRAMES, FROM_THEMSELVES = 0.05, 0.05, 0.15
+DENSE_LESSONS = 0.4
+"""How often those three come up when dense tokens are learned, of how often they did before."""
+PLAIN = 0.2
+"""How often the small copy stands alone then."""
 NEAR = 4.0
 """What queries and keys have in common before training; what they learn from begins with a spread of 0.6."""
 SHARPEST = 2.8
@@ -52,18 +62,19 @@ def start_reading(dit: VideoDiT) -> None:
 
 
 class BackboneLearner(nn.Module):
-    """DiT and text encoder with their loss."""
+    """DiT and text encoder with their loss. At the `dense` rates, tokens with a linear code of the block are read."""
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, dense: Sequence[Rate] = ()) -> None:
         super().__init__()
         self.dit, self.text = VideoDiT(shapes), TextEncoder(shapes)
         start_reading(self.dit)
         nn.init.zeros_(self.dit.last_layer.weight)
         nn.init.zeros_(self.dit.last_layer.bias)
+        self.dense = dense_encoders(shapes, dense)
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         text = self.text(batch["text"])
-        lesson = float(torch.rand(()))
+        lesson = float(torch.rand(())) / (DENSE_LESSONS if self.dense else 1.0)
         latents, (first, end) = batch["latents"], batch["query"].tolist()
         if lesson < FROM_TEXT + FROM_FRAMES:
             count = min(latents.shape[2], 4)
@@ -78,11 +89,13 @@ class BackboneLearner(nn.Module):
             memory = self._themselves(latents, first, end)
             loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
             return loss, {"from_themselves": loss.detach()}
-        height, width, time = batch["rate"].tolist()
-        small = HistoryEncoder(self.dit.shapes, Rate(height, width, time), Variant.ONLY_LOW)
-        memory = small(latents, batch["low"], self.dit.first_layer)
+        rate, name = Rate(*batch["rate"].tolist()), "from_small"
+        encoder = HistoryEncoder(self.dit.shapes, rate, Variant.ONLY_LOW)
+        if str(rate) in self.dense and float(torch.rand(())) >= PLAIN:
+            encoder, name = cast(HistoryEncoder, self.dense[str(rate)]), "from_dense"
+        memory = encoder(latents, batch["low"], self.dit.first_layer)
         loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
-        return loss, {"from_small": loss.detach()}
+        return loss, {name: loss.detach()}
 
     def _themselves(
         self, latents: Float[Tensor, "batch channel time height width"], first: int, end: int

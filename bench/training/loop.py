@@ -35,6 +35,7 @@ class Recipe:
     learning_rate: float
     warmup: int = 100
     weight_decay: float = 0.01
+    encoder_pace: float = 1.0  # part of the learning rate at which a history encoder learns
     clip: float = 1.0
     ema: float = 0.999
     precision: Literal["no", "bf16", "fp16"] = "bf16"
@@ -92,9 +93,16 @@ def train(
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(mixed_precision=recipe.precision, step_scheduler_with_optimizer=False)
-    wanted = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    named = {name: parameter for name, parameter in learner.named_parameters() if parameter.requires_grad}
+    wanted = list(named.values())
+    slower = [parameter for name, parameter in named.items() if name.startswith("encoder.")]
+    others = [parameter for name, parameter in named.items() if not name.startswith("encoder.")]
+    rates = [(others, recipe.learning_rate), (slower, recipe.learning_rate * recipe.encoder_pace)]
     optimizer = torch.optim.AdamW(
-        wanted, recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay, foreach=True
+        [{"params": parameters, "lr": rate} for parameters, rate in rates if parameters],
+        betas=(0.9, 0.95),
+        weight_decay=recipe.weight_decay,
+        foreach=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, recipe))
     model, optimizer, schedule = accelerator.prepare(learner, optimizer, schedule)

@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import VideoDiT
@@ -30,26 +31,51 @@ from bench.training import vae as vae_recipe
 from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
+from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import FrameQueryLearner
 from bench.training.latents import Segment, encode_all, statistics
 from bench.training.loop import Recipe, Trained, train
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
-from bench.training.windows import Plan, Windows
+from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 
 Report = Callable[[str, int, int, str], None]
-"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode` and `train`."""
+"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode`, `imitate` and `train`."""
 
 LORA_RANK = 32
+IMITATION = 3
+"""Steps of it for each step of stage one. They are short: the DiT takes no part."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
     "dit": Recipe(steps=4200, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
-    "stage1": Recipe(steps=500, batch=8, learning_rate=3e-3, warmup=20, ema=0.98, save_every=100, validate_every=250),
-    "stage2": Recipe(steps=120, batch=8, learning_rate=1e-3, warmup=15, ema=0.95, save_every=60, validate_every=60),
+    "dit-dense": Recipe(
+        steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
+    ),
+    # φ begins where its imitation ended; at the pace of the LoRA, which begins at nothing, it lost what it had (RESULTS)
+    "stage1": Recipe(
+        steps=500,
+        batch=8,
+        learning_rate=2e-3,
+        encoder_pace=0.1,
+        warmup=20,
+        ema=0.98,
+        save_every=100,
+        validate_every=250,
+    ),
+    "stage2": Recipe(
+        steps=120,
+        batch=8,
+        learning_rate=1e-3,
+        encoder_pace=0.1,
+        warmup=15,
+        ema=0.95,
+        save_every=60,
+        validate_every=60,
+    ),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
 
@@ -158,39 +184,65 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
     return ended
 
 
-def train_dit(place: Workplace, recipe: Recipe) -> Trained:
-    """The DiT with its text encoder, on the latents of the VAE."""
+def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
+    """The DiT with its text encoder, on the latents of the VAE; or the one that is there, with dense tokens."""
     rates = tuple(Rate.parse(rate) for rate in RATES)
     space, learned, kept = _encoded(place, rates)
     torch.manual_seed(recipe.seed)
-    learner = BackboneLearner(place.shapes)
-    batches = Windows(learned.segments, Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed))
-    small = {rate: HistoryEncoder(place.shapes, rate, Variant.ONLY_LOW) for rate in rates[-1:]}
+    learner = BackboneLearner(place.shapes, rates if dense else ())
+    plan = Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed)
+    batches: Dataset[dict[str, Tensor]] = Windows(learned.segments, plan)
+    facts: dict[str, Any] = {}
+    if dense:
+        learner.dit, learner.text, parents = _backbone(place)
+        facts = {"note": f"goes on from the DiT `{parents['dit'][:16]}…`"}
+        # few blocks and many examples: what is in a token is learned from where there is little else to look at
+        close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
+        batches = Alternating(batches, Windows(learned.segments, close))
+    small = HistoryEncoder(place.shapes, rates[-1], Variant.ONLY_LOW)
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, BackboneLearner)
+        encoders = {f"small_{rates[-1]}": small} | {f"dense_{rate}": encoder for rate, encoder in model.dense.items()}
         return {
-            f"small_{rate}_psnr": recall_psnr(model.dit, model.text, encoder, space, kept.segments)
-            for rate, encoder in small.items()
+            f"{name}_psnr": recall_psnr(model.dit, model.text, cast(HistoryEncoder, encoder), space, kept.segments)
+            for name, encoder in encoders.items()
         }
 
-    ended = train(learner, batches, validate, recipe, place.work / "dit", _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / ("dit-dense" if dense else "dit"), _training(place))
     if ended.writes:
-        about = About("dit", place.shapes, parents={"vae": digest(place.weights / "vae.safetensors")})
+        about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training=facts)
         _write(place, "dit", learner.state_dict(), about, recipe, ended, learned.videos, validate(learner.eval()))
     return ended
 
 
 def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
-    """Frame query: φ and a LoRA of the DiT."""
+    """Frame query: φ and a LoRA of the DiT. Before that, φ imitates what the DiT practised on."""
     rate = Rate.parse(memory.rate)
     space, learned, kept = _encoded(place, (rate,))
     dit, text, parents = _backbone(place)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
+    batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
+    before = 0.0
+    master = _master(place, rate)
+    if master is not None and encoder.high is not None:
+        imitation = ImitationLearner(encoder, master, dit.first_layer, batches[0])
+        unseen = Windows(kept.segments, Plan(4, (rate,), whole=1.0, seed=recipe.seed + 1))
+
+        @torch.no_grad()
+        def left(model: nn.Module) -> dict[str, float]:
+            return {"left": sum(float(model(_moved(unseen[index], model))[0]) for index in range(4)) / 4}
+
+        folder = place.work / f"{memory.stage_one_name}-start"
+        longer = replace(recipe, steps=IMITATION * recipe.steps, encoder_pace=1.0)
+        started = train(imitation, batches, left, longer, folder, _training(place, "imitate"))
+        if not started.done:
+            return started
+        imitation.finish()
+        before = started.seconds
     add_lora(dit, LORA_RANK, LORA_RANK)
     learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
-    batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, FrameQueryLearner)
@@ -198,6 +250,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 
     name = memory.stage_one_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = replace(ended, seconds=before + ended.seconds)
     if ended.writes:
         about = About("history", place.shapes, parents, _args(memory, stage=1) | {"undeclared": memory.undeclared})
         _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
@@ -230,10 +283,7 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     @torch.no_grad()
     def validate(model: nn.Module) -> dict[str, float]:
         torch.manual_seed(0)
-        device = next(model.parameters()).device
-        batches_ = [{name: part.to(device) for name, part in held_back[index].items()} for index in range(4)]
-        losses = [float(model(batch)[0]) for batch in batches_]
-        return {"loss": sum(losses) / len(losses)}
+        return {"loss": sum(float(model(_moved(held_back[index], model))[0]) for index in range(4)) / 4}
 
     name = memory.stage_two_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
@@ -276,6 +326,18 @@ def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
     return dit, text, {**parents, "dit": digest(path)}
 
 
+def _master(place: Workplace, rate: Rate) -> HistoryEncoder | None:
+    """What made the dense tokens of this rate, if the DiT has practised on some."""
+    path, prefix = place.weights / "dit.safetensors", f"dense.{rate}."
+    tensors, _ = load(path)
+    if not any(name.startswith(prefix) for name in tensors):
+        return None
+    master = dense_encoders(place.shapes, (rate,))[str(rate)]
+    assert isinstance(master, HistoryEncoder)
+    fill(master, tensors, prefix, path)
+    return master
+
+
 def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
     encoder = HistoryEncoder(place.shapes, rate, memory.variant)
     if isinstance(encoder.high, LargePatchifier):
@@ -286,6 +348,12 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
         assert encoder.high.project.conv.bias is not None
         nn.init.zeros_(encoder.high.project.conv.bias)
     return encoder
+
+
+def _moved(batch: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """To where the model is."""
+    device = next(model.parameters()).device
+    return {name: part.to(device) for name, part in batch.items()}
 
 
 def _fill_lora(dit: VideoDiT, tensors: Mapping[str, Tensor]) -> None:
@@ -312,8 +380,8 @@ def _args(memory: Memory, stage: int) -> dict[str, Any]:
     }
 
 
-def _training(place: Workplace) -> Callable[[int, int, str], None]:
-    return lambda done, total, what: place.report("train", done, total, what)
+def _training(place: Workplace, stage: str = "train") -> Callable[[int, int, str], None]:
+    return lambda done, total, what: place.report(stage, done, total, what)
 
 
 def _write(
@@ -342,6 +410,6 @@ def _write(
         "commit": facts["commit"],
     }
     path = place.weights / f"{name}.safetensors"
-    whole = replace(about, training=training)
+    whole = replace(about, training={**about.training, **training})
     save(path, tensors, whole)
     write_card(path, whole, learned)

@@ -107,3 +107,14 @@ class Windows(Dataset[dict[str, Tensor]]):
             high[:, :, 2 * top : 2 * (top + sides[0]), 2 * left : 2 * (left + sides[1])],
             low[:, :, 2 * row : 2 * (row + rows), 2 * column : 2 * (column + columns)],
         )
+
+
+class Alternating(Dataset[dict[str, Tensor]]):
+    """Batches of several sets in turn."""
+
+    def __init__(self, *sets: Dataset[dict[str, Tensor]]) -> None:
+        self.sets = sets
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        number, which = divmod(index, len(self.sets))
+        return self.sets[which][number]

@@ -211,15 +211,20 @@ def test_low_pixels_are_means_of_what_blocks_cover() -> None:
 
 
 @torch.no_grad()
-def test_the_high_branch_starts_level() -> None:
-    """No convolution loses the spread, but for what the borders (zeros) take; PyTorch's own start leaves 0.01 of it."""
+def test_the_high_branch_starts_level_and_keeps_blocks_apart() -> None:
+    """No layer loses the spread, and what is in a block changes no other token than its own."""
     torch.manual_seed(0)
     branch, spreads = HighBranch(shapes("nano"), Rate.parse("4x4x2")), []
     for convolution in branch.convolutions:
         convolution.register_forward_hook(lambda _module, _inputs, output: spreads.append(float(output.std())))
-    branch(torch.randn(2, 16, 8, 24, 40))
+    branch.attention.forward = lambda x, stream=None: x  # type: ignore[method-assign]  # it looks at neighbours
+    latents = torch.randn(1, 16, 4, 24, 40)
+    before = branch(latents)
     assert len(spreads) == 5
     assert all(0.3 < spread < 1.5 for spread in spreads), spreads
+    latents[:, :, :2, 8:16, 8:16] *= 2
+    changed = (branch(latents) != before).any(1)[0]
+    assert changed.nonzero().tolist() == [[0, 1, 1]]
 
 
 def test_what_leaves_no_token_or_does_not_fit_is_said(first_layer: nn.Conv3d) -> None:

@@ -14,14 +14,15 @@ from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import read_about
 from bench.checkpoints.files import load
 from bench.errors import KeepframeError, UsageError
-from bench.memories.history import Variant
+from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.training import recipes
 from bench.training.continuation import SECTION
+from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import masked
 from bench.training.loop import NotFiniteError, Recipe, train
 from bench.training.recipes import Memory, Workplace, train_dit, train_stage_one, train_stage_two, train_vae
 from bench.training.vae import Crops, start_linear, to_tensor
-from bench.training.windows import Plan, Windows
+from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 from bench.video.procedural import write_set
 
@@ -148,10 +149,11 @@ def test_the_vae_starts_as_the_best_linear_codec(place: Workplace) -> None:
 def test_the_whole_chain_trains_and_its_checkpoints_know_their_parents(place: Workplace) -> None:
     vae = train_vae(place, SMALL)
     dit = train_dit(place, SMALL)
+    dense = train_dit(place, SMALL, dense=True)
     one = train_stage_one(place, SMALL, Memory("2x2x2"))
     two = train_stage_two(place, SMALL, Memory("2x2x2"))
     frozen = train_stage_two(place, SMALL, Memory("2x2x2", frozen=True))
-    assert all(ended.done for ended in (vae, dit, one, two, frozen))
+    assert all(ended.done for ended in (vae, dit, dense, one, two, frozen))
     names = {path.stem for path in place.weights.glob("*.safetensors")}
     assert names == {"vae", "dit", "history-2x2x2", "history-2x2x2-ar", "history-2x2x2-ar-frozen"}
     assert all((place.weights / f"{name}.md").is_file() for name in names)
@@ -164,6 +166,54 @@ def test_the_whole_chain_trains_and_its_checkpoints_know_their_parents(place: Wo
     encoder = [name for name in before if name.startswith("encoder.")]
     assert all(torch.equal(before[name], kept[name]) for name in encoder)
     assert any(not torch.equal(before[name], free[name]) for name in encoder)
+
+
+def test_an_encoder_starts_by_imitating_what_the_dit_practised_on(trained: Workplace, tmp_path: Path) -> None:
+    other = replace(trained, weights=tmp_path, work=tmp_path / "work")
+    for name in ("vae", "dit"):
+        (tmp_path / f"{name}.safetensors").write_bytes((trained.weights / f"{name}.safetensors").read_bytes())
+    train_dit(other, replace(SMALL, steps=1), dense=True)
+    tensors, about = load(tmp_path / "dit.safetensors")
+    assert {f"dense.{rate}.high.blocks.conv.weight" for rate in recipes.RATES} <= tensors.keys()
+    assert "goes on from the DiT" in about.training["note"]
+    train_stage_one(other, SMALL, Memory("2x2x2"))
+    assert [step for step, _ in losses(tmp_path / "work" / "history-2x2x2-start")] == [1, 2, 3, 4, 5, 6]
+    train_stage_one(other, SMALL, Memory("2x2x2", Variant.ONLY_LOW))  # has nothing to learn it with
+    assert not (tmp_path / "work" / "history-2x2x2-only-lr-start").exists()
+
+
+@pytest.mark.parametrize("variant", [Variant.PROPOSED, Variant.WITHOUT_LOW, Variant.LARGE_PATCHIFIER])
+def test_tokens_come_near_those_that_are_imitated(variant: Variant) -> None:
+    torch.manual_seed(0)
+    rate, nano = Rate.parse("2x2x1"), shapes("nano")
+    master = dense_encoders(nano, (rate,))[str(rate)]
+    assert isinstance(master, HistoryEncoder)
+    assert isinstance(master.high, LargePatchifier)
+    with torch.no_grad():
+        master.high.blocks.conv.weight *= 30  # as strong as training makes it
+    encoder, first_layer = HistoryEncoder(nano, rate, variant), nn.Conv3d(16, nano.width, nano.patch, nano.patch)
+    batch = {"latents": torch.randn(4, 16, 2, 16, 16), "low": torch.randn(4, 16, 2, 8, 8)}
+    learner = ImitationLearner(encoder, master, first_layer, batch)
+    optimizer = torch.optim.Adam(encoder.parameters(), 3e-3)
+    for _ in range(60):
+        loss, _ = learner(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    learner.finish()
+    latents, low = batch["latents"], batch["low"]
+    with torch.no_grad():
+        wanted, given = master(latents, low, first_layer).tokens, encoder(latents, low, first_layer).tokens
+    assert float(wanted.std()) > 5
+    assert float((given - wanted).square().mean()) < 0.2 * float(wanted.square().mean())
+
+
+def test_batches_of_two_kinds_take_turns() -> None:
+    both = Alternating(Numbers(), Numbers(poison_at=1))
+    batches = [both[index]["x"] for index in range(4)]
+    assert torch.equal(batches[0], batches[1])
+    assert batches[2].isfinite().all()
+    assert batches[3].isnan().all()
 
 
 def test_the_decoder_goes_on_alone_and_latents_stay(place: Workplace, tmp_path: Path) -> None:
