@@ -67,6 +67,12 @@ def state(name: str) -> WeightState:
     return WeightState(file, "present", path, "sha256 matches" if file.sha256 else "size as expected, digest unknown")
 
 
+def mend(path: Path) -> str:
+    """How to replace a file that is there, of the published length, and yet of no use."""
+    names = [file.name for file in weights_catalogue.CATALOGUE if file.filename == path.name]
+    return f"keepframe weights fetch {names[0]} --again" if names else "Delete that file, and get it again."
+
+
 @contextmanager
 def stand_ins(files: Mapping[str, Path]) -> Iterator[None]:
     """These files in the place of published ones, in this process and until the end of the block.

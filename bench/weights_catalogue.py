@@ -54,7 +54,7 @@ CATALOGUE = (
         sha256="22a6c225",
         licence="BSD-3-Clause (RAFT, torchvision); trained on FlyingChairs and FlyingThings3D",
         non_commercial=False,
-        needed_by=("dynamic_degree", "flow_speed", "static_filter"),
+        needed_by=("dynamic_degree", "flow_speed", "static_filter", "drift_motion"),
         exact_size=False,
     ),
     WeightFile(
@@ -65,7 +65,7 @@ CATALOGUE = (
         sha256=None,
         licence="Apache-2.0",
         non_commercial=False,
-        needed_by=("subject_consistency", "far_subject_similarity"),
+        needed_by=("subject_consistency", "far_subject_similarity", "drift_subject"),
         exact_size=False,
     ),
     WeightFile(
@@ -76,7 +76,7 @@ CATALOGUE = (
         sha256="40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
         licence="MIT",
         non_commercial=False,
-        needed_by=("background_consistency", "appearance_style"),
+        needed_by=("background_consistency", "appearance_style", "drift_background"),
         exact_size=False,
     ),
     WeightFile(
@@ -120,7 +120,7 @@ CATALOGUE = (
         sha256="358bb6af",
         licence="CC-BY-NC-SA-4.0, PolyForm-Noncommercial-1.0.0 (pyiqa)",
         non_commercial=True,
-        needed_by=("imaging_quality",),
+        needed_by=("imaging_quality", "drift_imaging"),
         exact_size=False,
     ),
     WeightFile(

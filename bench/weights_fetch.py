@@ -21,7 +21,7 @@ _BLOCK = 1 << 20  # bytes read at a time
 _TIMEOUT_S = 30.0
 
 
-def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None) -> Path:
+def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None, again: bool = False) -> Path:
     """Put the file in place, unless it is there and whole already: from `folder`, the mirror, or the publisher.
 
     A broken download is kept and gone on with next time. The file appears under its name only when it is whole.
@@ -30,6 +30,7 @@ def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = 
         name: a name of the catalogue.
         progress: told how far the download is.
         folder: copy the file from here, under its published name, and use no network.
+        again: also when it is there. Where no digest was published, a file of the right length may be another.
 
     Returns:
         Where the file lies.
@@ -40,7 +41,7 @@ def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = 
         UsageError: no such name in the catalogue.
     """
     found = state(name)
-    if found.status == "present":
+    if found.status == "present" and not again:
         return found.path
     target = found.path
     partial = target.with_name(target.name + ".part")

@@ -72,7 +72,7 @@ def _loaded(path: Path) -> Any:
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     except Exception as error:
-        raise KeepframeError(f"{path} is not AMT-S: {error}.", "keepframe weights fetch amt-s") from error
+        raise KeepframeError(f"{path} is not AMT-S: {error}.", "keepframe weights fetch amt-s --again") from error
     return network.to(device()).eval().requires_grad_(False)
 
 

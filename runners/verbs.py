@@ -176,6 +176,7 @@ def weights(
     source: Annotated[
         Path | None, Parameter(name="--from", help="Copy from this folder instead of downloading.")
     ] = None,
+    again: Annotated[bool, Parameter(help="Fetch also what is there already.", negative="")] = False,
     json: Json = False,
 ) -> int:
     """List, fetch, verify or locate the published weights that learned metrics need. Nothing is fetched unasked.
@@ -195,7 +196,7 @@ def weights(
     if action == "fetch":
         for name in chosen:
             with err.status(f"fetching {name}"):
-                target = fetch(name, folder=source)
+                target = fetch(name, folder=source, again=again)
             out.print(f"{name}: {target}", soft_wrap=True)
         return 0
     states = [published.state(name) for name in chosen]

@@ -120,6 +120,12 @@ DEFAULTS: dict[str, dict[str, Rule]] = {
         "drift_brightness": _shown(0.01),
         "drift_contrast": _shown(0.01),
         "drift_sharpness": Rule(role="info", margin=Margin(relative=0.1)),
+        "drift_flickering": _shown(0.005),
+        "drift_motion": Rule(role="info", margin=Margin(relative=0.1)),
+        "drift_subject": _shown(0.01),
+        "drift_background": _shown(0.01),
+        "drift_aesthetic": _shown(0.01),
+        "drift_imaging": _shown(1.0),
         "place_return": _shown(0.02),
     },
 }

@@ -36,7 +36,9 @@ def cosine(features: Float[np.ndarray, "frame channel"]) -> Float[np.ndarray, "f
     """
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     if not (lengths > 0).all():
-        raise KeepframeError("A frame's features are all zero.", "The weights are damaged: keepframe weights verify")
+        raise KeepframeError(
+            "A frame's features are all zero.", "The weights are damaged: keepframe weights fetch dino-vitb16 --again"
+        )
     unit = features / lengths
     return np.asarray(unit @ unit.T)
 

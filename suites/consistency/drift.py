@@ -10,9 +10,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from bench.errors import KeepframeError
+from suites.dynamics.degree import FlowSpeed
 from suites.features.looks import Looks
 from suites.features.protocols import Evidence, Feature, Series
 from suites.vbench.aesthetic import AestheticQuality
+from suites.vbench.consistency import BackgroundConsistency, SubjectConsistency
+from suites.vbench.flickering import TemporalFlickering
+from suites.vbench.imaging import ImagingQuality
 
 PART = 0.15
 
@@ -80,6 +84,50 @@ class SharpnessDrift(_LookDrift):
     unit = "levels"
 
 
+def _drifted(series: Series) -> Series:
+    return Series.one(drift(series.values))
+
+
+class FlickeringDrift(TemporalFlickering):
+    """How much VBench's temporal_flickering rises or falls: a rollout that freezes, or begins to boil."""
+
+    name = "drift_flickering"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return _drifted(super().__call__(evidence))
+
+
+class MotionDrift(FlowSpeed):
+    """How much faster or slower (in `flow_speed`, 256ths of the short side) a video ends than it began."""
+
+    name = "drift_motion"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return _drifted(super().__call__(evidence))
+
+
+class SubjectDrift(SubjectConsistency):
+    """How much VBench's subject_consistency rises or falls from the beginning of a video to its end."""
+
+    name = "drift_subject"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return _drifted(super().__call__(evidence))
+
+
+class BackgroundDrift(BackgroundConsistency):
+    """How much VBench's background_consistency rises or falls from the beginning of a video to its end."""
+
+    name = "drift_background"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return _drifted(super().__call__(evidence))
+
+
 class AestheticDrift(AestheticQuality):
     """How much VBench's aesthetic_quality rises or falls from the beginning of a video to its end."""
 
@@ -87,4 +135,14 @@ class AestheticDrift(AestheticQuality):
     better: Literal["higher", "lower", "neutral"] = "lower"
 
     def __call__(self, evidence: Evidence) -> Series:
-        return Series.one(drift(super().__call__(evidence).values))
+        return _drifted(super().__call__(evidence))
+
+
+class ImagingDrift(ImagingQuality):
+    """How much VBench's imaging_quality (0 to 100) rises or falls from the beginning of a video to its end."""
+
+    name = "drift_imaging"
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        return _drifted(super().__call__(evidence))

@@ -65,7 +65,7 @@ def load(weights: Path) -> Any:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         model.load_state_dict(converted(state) if any(name.startswith("module.") for name in state) else state)
     except Exception as error:
-        raise KeepframeError(f"{weights} is not RAFT-large: {error}", "keepframe weights fetch raft") from error
+        raise KeepframeError(f"{weights} is not RAFT-large: {error}", "keepframe weights fetch raft --again") from error
     return model
 
 

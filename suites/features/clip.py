@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from bench.errors import KeepframeError
+from bench.weights import mend
 from suites.features.networks import device, filled_later
 
 
@@ -28,7 +29,9 @@ def from_state(state: Mapping[str, Any]) -> Any:
         with filled_later():
             model = build_model_from_openai_state_dict(dict(state))
     except Exception as error:
-        raise KeepframeError(f"These weights are not CLIP's: {error}.", "keepframe weights verify") from error
+        raise KeepframeError(
+            f"These weights are not CLIP's: {error}.", "keepframe weights fetch clip-b32 clip-l14 --again"
+        ) from error
     return model.float().eval().requires_grad_(False)
 
 
@@ -65,4 +68,4 @@ def _published(weights: Path) -> Mapping[str, Any]:
             warnings.simplefilter("ignore")  # TorchScript is deprecated; OpenAI's files are what they are
             return dict(torch.jit.load(weights, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
     except Exception as error:
-        raise KeepframeError(f"{weights} is not a CLIP archive: {error}.", "keepframe weights verify") from error
+        raise KeepframeError(f"{weights} is not a CLIP archive: {error}.", mend(weights)) from error

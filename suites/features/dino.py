@@ -165,7 +165,9 @@ def from_state(
             model = Dino(Build(width, depth, patch, positions, eps, scaled, normed_first, quick))
         model.load_state_dict({name: value for name, value in state.items() if name != "mask_token"})  # only training's
     except (KeyError, ValueError, RuntimeError) as error:
-        raise KeepframeError(f"These weights are not DINO's: {error}.", f"keepframe weights fetch {name}") from error
+        raise KeepframeError(
+            f"These weights are not DINO's: {error}.", f"keepframe weights fetch {name} --again"
+        ) from error
     return model.float().eval().requires_grad_(False)
 
 

@@ -76,7 +76,9 @@ def read(archive: Path, dino: Path) -> DreamSim:
             from_state(states[2], "dreamsim", eps=1e-5),
         )
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, IndexError, RuntimeError) as error:
-        raise KeepframeError(f"{archive} is not DreamSim's: {error}.", "keepframe weights fetch dreamsim") from error
+        raise KeepframeError(
+            f"{archive} is not DreamSim's: {error}.", "keepframe weights fetch dreamsim --again"
+        ) from error
     return DreamSim(*towers, heads).eval().requires_grad_(False)
 
 

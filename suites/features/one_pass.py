@@ -108,9 +108,12 @@ class _Running:
         arrays = {name: np.asarray(array) for name, array in self.reading.finish().items()}
         for name, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
+                read = " ".join(self.feature.weights)
                 raise KeepframeError(
                     f"Feature {self.feature.name}: {name} holds values that are not finite numbers.",
-                    "The weights are damaged or do not fit this code: keepframe weights verify",
+                    f"Its weights are damaged: keepframe weights fetch {read} --again"
+                    if read
+                    else "It must raise instead.",
                 )
         return arrays
 

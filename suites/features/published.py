@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.errors import KeepframeError
+from bench.weights import mend
 
 _TENSORS = {
     ("collections", "OrderedDict"),
@@ -56,5 +57,5 @@ def read_state(path: Path | io.BytesIO, within: str | None = None) -> dict[str, 
         state = found[within] if within and within in found else found
         return {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:
-        place = path if isinstance(path, Path) else "A file of the archive"
-        raise KeepframeError(f"{place} cannot be read as weights: {error}.", "keepframe weights verify") from error
+        place, way_out = (path, mend(path)) if isinstance(path, Path) else ("A file of the archive", "Get it again.")
+        raise KeepframeError(f"{place} cannot be read as weights: {error}.", way_out) from error

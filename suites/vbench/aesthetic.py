@@ -52,4 +52,4 @@ def _head(path: Path) -> tuple[Any, Any]:
     try:
         return state["weight"].numpy(), state["bias"].numpy()
     except KeyError as error:
-        raise KeepframeError(f"{path} lacks {error}.", "keepframe weights fetch laion-aesthetic") from error
+        raise KeepframeError(f"{path} lacks {error}.", "keepframe weights fetch laion-aesthetic --again") from error

@@ -102,4 +102,6 @@ def _loaded(path: Path) -> Any:
     try:
         return MUSIQ(pretrained_model_path=str(path)).to(device()).eval()
     except Exception as error:
-        raise KeepframeError(f"{path} is not MUSIQ's: {error}.", "keepframe weights fetch musiq-spaq") from error
+        raise KeepframeError(
+            f"{path} is not MUSIQ's: {error}.", "keepframe weights fetch musiq-spaq --again"
+        ) from error

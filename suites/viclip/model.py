@@ -153,7 +153,9 @@ def from_state(state: Mapping[str, Tensor]) -> ViCLIP:
         model = ViCLIP(vision, text)
         model.load_state_dict({name: value for name, value in state.items() if name != "temp"})  # only training's
     except (KeyError, ValueError, RuntimeError) as error:
-        raise KeepframeError(f"These are not ViCLIP's weights: {error}.", "keepframe weights verify") from error
+        raise KeepframeError(
+            f"These are not ViCLIP's weights: {error}.", "keepframe weights fetch viclip-l14 --again"
+        ) from error
     return model.float().eval().requires_grad_(False)
 
 

@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
+from bench import registry
 from bench.errors import KeepframeError
 from bench.types import Clip, Frames, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
 from bench.video.read import read_frames
 from bench.video.write import VideoWriter
+from reports.gate.policy import DEFAULTS
 from suites.consistency.distance import FarColourSimilarity, by_distance, cosine, intersection, spread
-from suites.consistency.drift import BrightnessDrift, ColourDrift, SharpnessDrift, drift
+from suites.consistency.drift import BrightnessDrift, ColourDrift, FlickeringDrift, SharpnessDrift, drift
 from suites.consistency.returns import CharacterReturn, PlaceReturn
 from suites.features.looks import figures
 from suites.features.one_pass import extract
@@ -67,6 +69,16 @@ def test_a_video_that_darkens_drifts_by_what_it_darkens(tmp_path: Path) -> None:
     assert scored(BrightnessDrift(), clip).values[0] == pytest.approx(expected, abs=1.5 / 255)
     assert scored(ColourDrift(), clip).values[0] < 2.0
     assert scored(SharpnessDrift(), clip).values[0] < 1.0
+
+
+def test_a_video_that_begins_to_flicker_drifts_by_what_it_flickers(tmp_path: Path) -> None:
+    frames = np.full((40, 64, 64, 3), 100, np.uint8)
+    frames[30::2] = 180
+    clip = written(tmp_path / "boils.mp4", frames)
+    (value,) = scored(FlickeringDrift(), clip).values
+    assert value == pytest.approx(80 / 255, abs=3 / 255)  # 6 of 39 steps: none changes at first, at last every one
+    drifts = {name for name in registry.BUILT_IN["video-metric"] if name.startswith("drift_")}
+    assert len(drifts) == 10 and drifts <= set(DEFAULTS["perceptual"])  # 2 % of a drift near 0 is no margin
 
 
 def test_similarity_by_distance_counts_each_pair_once() -> None:

@@ -16,7 +16,7 @@ from bench.types import Clip, Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
 from suites.consistency.distance import FarSubjectSimilarity
-from suites.consistency.drift import AestheticDrift
+from suites.consistency.drift import AestheticDrift, BackgroundDrift, SubjectDrift
 from suites.features import views
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
@@ -208,11 +208,14 @@ def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_drift_and_distance_by_learned_features(clip: Clip, installed: dict[str, Any]) -> None:
-    metrics = [AestheticDrift(), AestheticQuality(), FarSubjectSimilarity(), WindowSimilarity()]
+    drifts = [(AestheticDrift, AestheticQuality), (SubjectDrift, SubjectConsistency)]
+    drifts += [(BackgroundDrift, BackgroundConsistency)]
+    metrics = [FarSubjectSimilarity(), WindowSimilarity(), *(one() for pair in drifts for one in pair)]
     found = judge(metrics, Evidence(clip))
     assert not found.failures and found.frames_decoded == clip.frames
-    values = found.series["aesthetic_quality"].values
-    assert found.series["drift_aesthetic"].values[0] == pytest.approx(abs(values[:3].mean() - values[-3:].mean()))
+    for drifting, of in drifts:
+        values = found.series[of.name].values  # 20, or 19 that are about two frames
+        assert found.series[drifting.name].values[0] == pytest.approx(abs(values[:3].mean() - values[-3:].mean()))
     with torch.no_grad():
         frames = opencv_frames(clip.path)
         seen = F.normalize(installed["dino"](views.imagenet_short_side(frames)), dim=-1).numpy().astype(float)

@@ -13,6 +13,7 @@ from bench import weights, weights_catalogue
 from bench.errors import KeepframeError, UnavailableError, UsageError
 from bench.weights_catalogue import WeightFile
 from bench.weights_fetch import MIRROR_VARIABLE, fetch
+from suites.features.published import read_state
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than one block
 FILENAME = "toy-1234.pth"
@@ -156,6 +157,24 @@ def test_a_damaged_file_is_seen_and_mended(folder: Path) -> None:
     with pytest.raises(UnavailableError, match="damaged"):
         weights.path("toy")
     assert fetch("toy").read_bytes() == CONTENT
+
+
+def test_a_file_of_the_right_length_that_is_another_can_be_replaced(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no digest was published, nothing but what reads it can tell; its error must not lead in a circle."""
+    monkeypatch.setattr(weights_catalogue, "CATALOGUE", (replace(weights_catalogue.CATALOGUE[0], sha256=None),))
+    folder.mkdir()
+    (folder / FILENAME).write_bytes(bytes(len(CONTENT)))
+    assert weights.status("toy") == "present"
+    with pytest.raises(KeepframeError) as caught:
+        read_state(weights.path("toy"))
+    *_, name, again = caught.value.mend.removeprefix("keepframe weights ").split()
+    fetch(name)
+    assert not server.asked
+    fetch(name, again=again == "--again")
+    assert (folder / FILENAME).read_bytes() == CONTENT
+    assert "Delete" in weights.mend(folder / "of nobody.pth")
 
 
 def test_the_mirror_comes_before_the_publisher(
