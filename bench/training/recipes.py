@@ -55,7 +55,7 @@ RECIPES = {
     "dit-dense": Recipe(
         steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
     ),
-    # φ begins where its imitation ended; at the pace of the LoRA, which begins at nothing, it lost what it had (RESULTS)
+    # φ goes on from its imitation, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
         steps=500,
         batch=8,
