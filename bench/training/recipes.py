@@ -225,6 +225,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
     before = 0.0
+    facts: dict[str, Any] = {}
     master = _master(place, rate)
     if master is not None and encoder.high is not None:
         imitation = ImitationLearner(encoder, master, dit.first_layer, batches[0])
@@ -240,7 +241,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
         if not started.done:
             return started
         imitation.finish()
-        before = started.seconds
+        before, facts = started.seconds, {"note": f"before these, {started.step} steps of imitation"}
     add_lora(dit, LORA_RANK, LORA_RANK)
     learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
 
@@ -252,7 +253,8 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
     ended = replace(ended, seconds=before + ended.seconds)
     if ended.writes:
-        about = About("history", place.shapes, parents, _args(memory, stage=1) | {"undeclared": memory.undeclared})
+        args = _args(memory, stage=1) | {"undeclared": memory.undeclared}
+        about = About("history", place.shapes, parents, args, facts)
         _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
     return ended
 
