@@ -87,12 +87,16 @@ def train(
     that TensorBoard reads. Raises `NotFiniteError` when the loss is not a number, and `UsageError` when the folder
     holds a run of another recipe.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
     from torch.utils.tensorboard import SummaryWriter
 
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision=recipe.precision, step_scheduler_with_optimizer=False)
+    # of several GPUs, each may draw another lesson, which leaves other weights without a gradient
+    uneven = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(
+        mixed_precision=recipe.precision, step_scheduler_with_optimizer=False, kwargs_handlers=[uneven]
+    )
     named = {name: parameter for name, parameter in learner.named_parameters() if parameter.requires_grad}
     wanted = list(named.values())
     slower = [parameter for name, parameter in named.items() if name.startswith("encoder.")]
