@@ -14,6 +14,7 @@ from bench.registry import names, resolve
 from bench.store import Results, Store
 from bench.video.footage import Footage, load
 from reports.benchmark_totals import dropped, leaderboards, said, said_styled, vbench2
+from reports.grids import counted, grids
 from runners.console import err, last_line, out, progress
 from runners.plan import Plan
 from runners.session import Outcome, Report, carry_out
@@ -65,7 +66,6 @@ def score(
     """
     from reports.compare import compare
     from reports.formats import print_grids
-    from reports.grids import grids
 
     systems = _labelled(folders)
     opened = Store(store)
@@ -151,8 +151,8 @@ def _as_whom(models: list[str]) -> list[str]:
 
 def _done(outcome: Outcome, results: Results) -> str:
     return (
-        f"{outcome.answers_done} videos scored in {outcome.seconds:.0f} s, {outcome.answers_before} were there; "
-        f"{results.failures.num_rows} failed. Run {results.key[:8]}."
+        f"{counted(outcome.answers_done, 'video')} scored in {outcome.seconds:.0f} s, "
+        f"{outcome.answers_before} were there; {results.failures.num_rows} failed. Run {results.key[:8]}."
     )
 
 
@@ -171,7 +171,7 @@ def _judged(cost: Spent) -> list[str]:
         return []
     dollars = f", {cost.dollars:.4f} dollars." if cost.dollars else "."
     return [
-        f"The judge was asked {cost.questions:.0f} questions: {cost.tokens_in:,.0f} tokens in, "
+        f"The judge was asked {counted(round(cost.questions), 'question')}: {cost.tokens_in:,.0f} tokens in, "
         f"{cost.tokens_out:,.0f} out{dollars}"
     ]
 
