@@ -9,7 +9,7 @@ one core, on many GPUs (`accelerate launch`), or sharded (`accelerate launch --u
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -97,17 +97,8 @@ def train(
     accelerator = Accelerator(
         mixed_precision=recipe.precision, step_scheduler_with_optimizer=False, kwargs_handlers=[uneven]
     )
-    named = {name: parameter for name, parameter in learner.named_parameters() if parameter.requires_grad}
-    wanted = list(named.values())
-    slower = [parameter for name, parameter in named.items() if name.startswith("encoder.")]
-    others = [parameter for name, parameter in named.items() if not name.startswith("encoder.")]
-    rates = [(others, recipe.learning_rate), (slower, recipe.learning_rate * recipe.encoder_pace)]
-    optimizer = torch.optim.AdamW(
-        [{"params": parameters, "lr": rate} for parameters, rate in rates if parameters],
-        betas=(0.9, 0.95),
-        weight_decay=recipe.weight_decay,
-        foreach=True,
-    )
+    wanted = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    optimizer = _optimizer(learner, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, recipe))
     model, optimizer, schedule = accelerator.prepare(learner, optimizer, schedule)
     average = AveragedModel(accelerator.unwrap_model(model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))  # type: ignore[no-untyped-call]
@@ -123,7 +114,7 @@ def train(
     events = SummaryWriter(str(folder), purge_step=step + 1) if accelerator.is_main_process else None
     recent: list[float] = []
     while step < recipe.steps:
-        batch = {name: value.to(accelerator.device) for name, value in next(numbers).items()}
+        batch = moved(next(numbers), accelerator.device)
         torch.manual_seed(_seed(recipe.seed, step, accelerator.process_index))
         model.train()
         with accelerator.autocast():
@@ -170,6 +161,25 @@ def train(
     accelerator.unwrap_model(model).load_state_dict(average.module.state_dict())
     finished, elapsed = step == recipe.steps, seconds + time.monotonic() - began
     return Trained(step, finished, elapsed, finished and accelerator.is_main_process)
+
+
+def moved(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """A batch, where a model is."""
+    return {name: part.to(device) for name, part in batch.items()}
+
+
+def _optimizer(learner: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """Of what is trained; a history encoder, called `encoder` in its learner, has a pace of its own."""
+    groups: dict[float, list[nn.Parameter]] = {1.0: [], recipe.encoder_pace: []}
+    for name, parameter in learner.named_parameters():
+        if parameter.requires_grad:
+            groups[recipe.encoder_pace if name.startswith("encoder.") else 1.0].append(parameter)
+    return torch.optim.AdamW(
+        [{"params": group, "lr": pace * recipe.learning_rate} for pace, group in groups.items() if group],
+        betas=(0.9, 0.95),
+        weight_decay=recipe.weight_decay,
+        foreach=True,
+    )
 
 
 def rate_at(step: int, recipe: Recipe) -> float:

@@ -34,7 +34,7 @@ from bench.training.continuation import SECTION, ContinuationLearner
 from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import FrameQueryLearner
 from bench.training.latents import Segment, encode_all, statistics
-from bench.training.loop import Recipe, Trained, train
+from bench.training.loop import Recipe, Trained, moved, train
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
 from bench.training.windows import Alternating, Plan, Windows
@@ -224,24 +224,9 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    before = 0.0
-    facts: dict[str, Any] = {}
-    master = _master(place, rate)
-    if master is not None and encoder.high is not None:
-        imitation = ImitationLearner(encoder, master, dit.first_layer, batches[0])
-        unseen = Windows(kept.segments, Plan(4, (rate,), whole=1.0, seed=recipe.seed + 1))
-
-        @torch.no_grad()
-        def left(model: nn.Module) -> dict[str, float]:
-            return {"left": sum(float(model(_moved(unseen[index], model))[0]) for index in range(4)) / 4}
-
-        folder = place.work / f"{memory.stage_one_name}-start"
-        longer = replace(recipe, steps=IMITATION * recipe.steps, encoder_pace=1.0)
-        started = train(imitation, batches, left, longer, folder, _training(place, "imitate"))
-        if not started.done:
-            return started
-        imitation.finish()
-        before, facts = started.seconds, {"note": f"before these, {started.step} steps of imitation"}
+    started = _imitate(place, recipe, memory, encoder, dit, batches, kept)
+    if started is not None and not started.done:
+        return started
     add_lora(dit, LORA_RANK, LORA_RANK)
     learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
 
@@ -251,7 +236,10 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 
     name = memory.stage_one_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
-    ended = replace(ended, seconds=before + ended.seconds)
+    facts: dict[str, Any] = {}
+    if started is not None:
+        ended = replace(ended, seconds=started.seconds + ended.seconds)
+        facts = {"note": f"before these, {started.step} steps of imitation"}
     if ended.writes:
         args = _args(memory, stage=1) | {"undeclared": memory.undeclared}
         about = About("history", place.shapes, parents, args, facts)
@@ -282,10 +270,9 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     batches = Windows(learned.segments, plan)
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
 
-    @torch.no_grad()
     def validate(model: nn.Module) -> dict[str, float]:
         torch.manual_seed(0)
-        return {"loss": sum(float(model(_moved(held_back[index], model))[0]) for index in range(4)) / 4}
+        return {"loss": _loss_on(held_back, model)}
 
     name = memory.stage_two_name
     ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
@@ -328,6 +315,30 @@ def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
     return dit, text, {**parents, "dit": digest(path)}
 
 
+def _imitate(
+    place: Workplace,
+    recipe: Recipe,
+    memory: Memory,
+    encoder: HistoryEncoder,
+    dit: VideoDiT,
+    batches: Windows,
+    kept: _Latents,
+) -> Trained | None:
+    """Bring the encoder near the dense tokens of its rate. None where there are none, or nothing to learn them with."""
+    rate = encoder.rate
+    master = _master(place, rate)
+    if master is None or encoder.high is None:
+        return None
+    learner = ImitationLearner(encoder, master, dit.first_layer, batches[0])
+    held_back = Windows(kept.segments, Plan(4, (rate,), whole=1.0, seed=recipe.seed + 1))
+    longer = replace(recipe, steps=IMITATION * recipe.steps, encoder_pace=1.0)
+    folder, told = place.work / f"{memory.stage_one_name}-start", _training(place, "imitate")
+    ended = train(learner, batches, lambda model: {"left": _loss_on(held_back, model)}, longer, folder, told)
+    if ended.done:
+        learner.finish()
+    return ended
+
+
 def _master(place: Workplace, rate: Rate) -> HistoryEncoder | None:
     """What made the dense tokens of this rate, if the DiT has practised on some."""
     path, prefix = place.weights / "dit.safetensors", f"dense.{rate}."
@@ -352,10 +363,11 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
     return encoder
 
 
-def _moved(batch: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """To where the model is."""
+@torch.no_grad()
+def _loss_on(held_back: Windows, model: nn.Module) -> float:
+    """Over its first four batches."""
     device = next(model.parameters()).device
-    return {name: part.to(device) for name, part in batch.items()}
+    return sum(float(model(moved(held_back[index], device))[0]) for index in range(4)) / 4
 
 
 def _fill_lora(dit: VideoDiT, tensors: Mapping[str, Tensor]) -> None:
