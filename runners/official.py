@@ -178,10 +178,7 @@ class _Official:
         video = Video(evidence.clip.path, evidence.prompt, self.about(evidence))
         (value,) = _running().ask(self.dimension, [video]).each
         if value is None:
-            raise DroppedOut(
-                f"{evidence.clip.path.stem}: the vbench package leaves it out of {self.dimension}.",
-                "Nothing is to be mended: it counts in no mean.",
-            )
+            raise DroppedOut.because(evidence.clip, f"the vbench package leaves it out of {self.dimension}")
         return Series.one(value)
 
 

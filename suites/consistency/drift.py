@@ -84,65 +84,47 @@ class SharpnessDrift(_LookDrift):
     unit = "levels"
 
 
-def _drifted(series: Series) -> Series:
-    return Series.one(drift(series.values))
+class _Drift:
+    """Stands before a metric among the bases of a class: how far that metric's values drift, and not their mean."""
+
+    better: Literal["higher", "lower", "neutral"] = "lower"
+
+    def __call__(self, evidence: Evidence) -> Series:
+        found: Series = super().__call__(evidence)  # type: ignore[misc]  # the metric's
+        return Series.one(drift(found.values))
 
 
-class FlickeringDrift(TemporalFlickering):
+class FlickeringDrift(_Drift, TemporalFlickering):
     """How much VBench's temporal_flickering rises or falls: a rollout that freezes, or begins to boil."""
 
     name = "drift_flickering"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))
 
 
-class MotionDrift(FlowSpeed):
+class MotionDrift(_Drift, FlowSpeed):
     """How much faster or slower (in `flow_speed`, 256ths of the short side) a video ends than it began."""
 
     name = "drift_motion"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))
 
 
-class SubjectDrift(SubjectConsistency):
+class SubjectDrift(_Drift, SubjectConsistency):
     """How much VBench's subject_consistency rises or falls from the beginning of a video to its end."""
 
     name = "drift_subject"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))
 
 
-class BackgroundDrift(BackgroundConsistency):
+class BackgroundDrift(_Drift, BackgroundConsistency):
     """How much VBench's background_consistency rises or falls from the beginning of a video to its end."""
 
     name = "drift_background"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))
 
 
-class AestheticDrift(AestheticQuality):
+class AestheticDrift(_Drift, AestheticQuality):
     """How much VBench's aesthetic_quality rises or falls from the beginning of a video to its end."""
 
     name = "drift_aesthetic"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))
 
 
-class ImagingDrift(ImagingQuality):
+class ImagingDrift(_Drift, ImagingQuality):
     """How much VBench's imaging_quality (0 to 100) rises or falls from the beginning of a video to its end."""
 
     name = "drift_imaging"
-    better: Literal["higher", "lower", "neutral"] = "lower"
-
-    def __call__(self, evidence: Evidence) -> Series:
-        return _drifted(super().__call__(evidence))

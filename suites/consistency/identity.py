@@ -102,7 +102,7 @@ class FaceIdentity:
         found = evidence.features[Faces(evidence.model("face")).name]
         seen = np.flatnonzero(found["count"] > 0)
         if len(seen) < 2:
-            raise _dropped(evidence, f"a face is seen in {len(seen)} frames")
+            raise DroppedOut.because(evidence.clip, f"frames that show a face: {len(seen)}, not 2 or more")
         same = likeness(found["embedding"][seen])[1:] >= SAME
         return Series(seen[1:].astype(np.int64), same.astype(np.float64))
 
@@ -129,13 +129,10 @@ class HumanIdentity:
     def __call__(self, evidence: Evidence) -> Series:
         found = evidence.features[Faces(evidence.model("face")).name]
         if found["count"][0] != 1:
-            raise _dropped(evidence, f"the first frame shows {found['count'][0]} faces, not one")
+            raise DroppedOut.because(evidence.clip, f"faces in the first frame: {found['count'][0]}, not 1")
         alone = np.flatnonzero(found["count"] == 1)
         if len(alone) - 1 < LEAST_FRAMES:
-            raise _dropped(evidence, f"{len(alone) - 1} later frames show exactly one face, not {LEAST_FRAMES}")
+            seen = len(alone) - 1
+            raise DroppedOut.because(evidence.clip, f"later frames that show one face: {seen}, not {LEAST_FRAMES}")
         same = likeness(found["embedding"][alone])[1:] >= SAME
         return Series(alone[1:].astype(np.int64), same.astype(np.float64))
-
-
-def _dropped(evidence: Evidence, why: str) -> DroppedOut:
-    return DroppedOut(f"{evidence.clip.path.stem}: {why}.", "Nothing is to be mended: it counts in no mean.")

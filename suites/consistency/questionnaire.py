@@ -120,9 +120,7 @@ class _Questionnaire:
             return says_yes(judge.ask(inquiry).text)
 
         if not yes("gate", self.sheet.gate):
-            raise DroppedOut(
-                f"{video}: the judge said no to: {self.sheet.gate}", "Nothing is to be mended: it counts in no mean."
-            )
+            raise DroppedOut.because(evidence.clip, f"the judge said no to “{self.sheet.gate}”")
         answers = [yes(part, question) for part, question in self.sheet.questions]
         return Series(np.zeros(3, np.int64), np.array(shares(answers)))
 

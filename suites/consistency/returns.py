@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.digest import digest_file
-from bench.errors import KeepframeError
 from bench.types import Clip, Frames
 from suites.consistency.known import Place, Visit, read_known, shots, visits
 from suites.features.looks import Looks
 from suites.features.protocols import Arrays, Evidence, Feature, Series, View
+from suites.judging.protocol import DroppedOut
 
 LOOKS_PER_VISIT = 4
 NEAR = 24.0  # RGB distance within which a pixel counts as of a colour: true clips at any bit rate stay inside it
@@ -114,7 +114,7 @@ class CharacterReturn:
                 again = np.median(found["share"][rows], axis=0) >= THERE
                 frames.append(int(found["frame"][rows].min()))
                 values.append(float(again[asked].mean()))
-        return _series(frames, values, evidence, "Nobody leaves and comes back")
+        return _series(frames, values, evidence, "nobody leaves and comes back")
 
 
 class PlaceReturn:
@@ -150,13 +150,10 @@ class PlaceReturn:
                 frames.append(shot.first)
                 values.append(float(np.minimum(known[shot.place], mean).sum()))
             known.setdefault(shot.place, mean)
-        return _series(frames, values, evidence, "No place comes back")
+        return _series(frames, values, evidence, "no place comes back")
 
 
-def _series(frames: list[int], values: list[float], evidence: Evidence, why: str) -> Series:
+def _series(frames: list[int], values: list[float], evidence: Evidence, why_not: str) -> Series:
     if not values:
-        raise KeepframeError(
-            f"{why} in {evidence.clip.path.name}: there is nothing to measure.",
-            "Use longer footage of kind 'characters', or leave this metric out.",
-        )
+        raise DroppedOut.because(evidence.clip, why_not)
     return Series(np.array(frames, np.int64), np.array(values, np.float64))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.digest import key
-from bench.errors import KeepframeError, UsageError
+from bench.errors import KeepframeError, UnavailableError, UsageError
 from suites.judging.protocol import Inquiry, Reply
 
 MOST_TOKENS = 512
@@ -29,10 +29,12 @@ class LocalModel:
     'local org/model@0123abc'
     """
 
+    _folder: str | None  # where it lies, once that is known
+
     def __init__(self, model: str) -> None:
         folder = Path(model).expanduser()
         if folder.is_dir():
-            self._place, self._revision = str(folder), None
+            self._place, self._revision, self._folder = str(folder), None, str(folder)
             files = sorted(path for path in folder.iterdir() if path.is_file())
             facts = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
             self.name = f"local folder {key('model', files=facts)[:16]}"
@@ -42,14 +44,14 @@ class LocalModel:
         place, at, revision = model.partition("@")
         if not at or not revision:
             raise UsageError(f"local:{model} names no revision.", f"Write local:{place}@COMMIT")
-        self._place, self._revision = place, revision
+        self._place, self._revision, self._folder = place, revision, None
         self.name = f"local {model}"
 
     def available(self) -> str | None:
         absent = [package for package in _PACKAGES if find_spec(package) is None]
         if absent:
             return f"A local judge needs what is not installed: {', '.join(absent)}.\n  pip install 'keepframe[judge]'"
-        if self._revision is not None and _kept(self._place, self._revision) is None:
+        if self._here() is None:
             fetch = f"hf download {self._place} --revision {self._revision}"
             return f"The model {self._place} at {self._revision} is not on this machine.\n  {fetch}"
         return None
@@ -59,8 +61,11 @@ class LocalModel:
 
         content = [{"type": "image", "image": Image.open(io.BytesIO(one)).convert("RGB")} for one in inquiry.pictures]
         turn = {"role": "user", "content": [*content, {"type": "text", "text": inquiry.text}]}
+        folder = self._here()
+        if folder is None:  # transformers would take, and download, a model that nobody named
+            raise UnavailableError(*(self.available() or "").split("\n  ", 1))
         try:
-            model = _pipeline(self._place if self._revision is None else _kept(self._place, self._revision))
+            model = _pipeline(folder)
         except Exception as error:  # files that are damaged or not there, a model that takes no pictures
             raise KeepframeError(
                 f"The model {self._place} cannot be loaded: {type(error).__name__}: {error}.",
@@ -76,6 +81,12 @@ class LocalModel:
                 f"The model {self._place} gave no answer: {type(error).__name__}: {error}.",
                 "Take a smaller model or fewer workers (--workers 1).",
             ) from error
+
+    def _here(self) -> str | None:
+        """The model's folder. It is looked for until it is found, and then no more."""
+        if self._folder is None and self._revision is not None:
+            self._folder = _kept(self._place, self._revision)
+        return self._folder
 
 
 def _kept(place: str, revision: str) -> str | None:

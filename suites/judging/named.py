@@ -21,9 +21,7 @@ def open_judge(ref: str, answers: Path, at_once: int = 1) -> Judge:
     if ref.startswith(("http://", "https://")):
         return Kept(_endpoint(ref, at_once), answers)
     if ref.startswith("local:"):
-        from suites.judging.local import LocalModel
-
-        return Kept(LocalModel(ref.removeprefix("local:")), answers)
+        return Kept(_local(ref.removeprefix("local:")), answers)
     if ref.endswith((".csv", ".jsonl")):
         from suites.judging.answers import AnswersFile
 
@@ -47,3 +45,11 @@ def _endpoint(address: str, at_once: int) -> Judge:
     from suites.judging.endpoint import Endpoint
 
     return Endpoint(address, at_once=at_once)
+
+
+@lru_cache(maxsize=8)
+def _local(model: str) -> Judge:
+    """One for a process: where it lies on this machine is looked up once."""
+    from suites.judging.local import LocalModel
+
+    return LocalModel(model)

@@ -10,10 +10,25 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from bench.errors import KeepframeError
+from bench.types import Clip
 
 
 class DroppedOut(KeepframeError):
-    """This video cannot be asked what the metric asks: a gate was not passed. It counts in no mean."""
+    """The metric does not apply to this video: a gate was not passed, nobody left who could come back. It counts in
+    no mean, and not as failed either.
+
+    >>> from fractions import Fraction
+    >>> from pathlib import Path
+    >>> from bench.types import Size
+    >>> clip = Clip(Path("a.mp4"), "", Fraction(8), Size(8, 8), (0.0,), 0.125)
+    >>> DroppedOut.because(clip, "nobody is seen").what
+    'a: nobody is seen.'
+    """
+
+    @classmethod
+    def because(cls, clip: Clip, why: str) -> "DroppedOut":
+        """With the video's name in front, and nothing to be mended."""
+        return cls(f"{clip.path.stem}: {why}.", "Nothing is to be mended: it counts in no mean.")
 
 
 class Reply(NamedTuple):

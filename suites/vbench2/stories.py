@@ -78,10 +78,7 @@ class MotionOrderUnderstanding(Questions):
         wanted = texts(evidence.question(self.dimension), self.dimension, least=2)[:2]
         told = numbered(asking.whole("story", "Name the two actions of the video in order: 1. … 2. …"))
         if len(told) < 2:
-            raise DroppedOut(
-                f"{evidence.clip.path.stem}: the judge did not name two actions: {told}",
-                "Nothing is to be mended: it counts in no mean.",
-            )
+            raise DroppedOut.because(evidence.clip, f"the judge did not name two actions, but {told}")
         about = "Look at the action only. It must have happened: holding a thing is not using it."
         return float(matched(asking, wanted, told[:2], about) == 1.0)
 

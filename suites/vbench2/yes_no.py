@@ -34,7 +34,7 @@ class _Gated(Questions):
         if len(questions) == 1:
             return float(asking.yes("0", questions[0]))
         if not asking.yes("0", questions[0]):
-            raise _dropped(evidence, questions[0])
+            raise DroppedOut.because(evidence.clip, f"the judge said no to “{questions[0]}”")
         return float(asking.yes("1", questions[1]))
 
 
@@ -65,7 +65,7 @@ class HumanClothes(Questions):
     def score(self, evidence: Evidence, asking: Asking) -> float:
         alone = "Is one person, and no more than one, in the video from beginning to end?"
         if not asking.yes("one", alone):
-            raise _dropped(evidence, alone)
+            raise DroppedOut.because(evidence.clip, f"the judge said no to “{alone}”")
         same = asking.yes("same", "Is it the same person from beginning to end?")
         clothes = asking.yes("clothes", "Do the person's clothes keep their colours and their texture throughout?")
         return float(same and clothes)
@@ -109,10 +109,3 @@ class DynamicSpatialRelationship(Questions):
         first = asking.yes_of("0", "These are frames of the first half of a video, in order.", before, half)
         last = asking.yes_of("1", "This is the last frame of a video.", after, asking.pictures[-1:])
         return float(first and last)
-
-
-def _dropped(evidence: Evidence, question: str) -> DroppedOut:
-    return DroppedOut(
-        f"{evidence.clip.path.stem}: the judge said no to: {question}",
-        "Nothing is to be mended: it counts in no mean.",
-    )

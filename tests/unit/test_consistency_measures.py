@@ -22,6 +22,7 @@ from suites.consistency.returns import CharacterReturn, PlaceReturn
 from suites.features.looks import figures
 from suites.features.one_pass import extract
 from suites.features.protocols import Evidence, Series, VideoMetric
+from suites.judging.protocol import DroppedOut
 
 
 def scored(metric: VideoMetric, clip: Clip, annotation: Path | None = None) -> Series:
@@ -139,7 +140,9 @@ def test_the_annotation_fits_a_rendering_in_another_size_and_rate(story: tuple[C
     assert scored(CharacterReturn(), rendering, annotation).values.mean() > 0.9
 
 
-def test_footage_without_annotation_or_returns_is_refused(story: tuple[Clip, Path], tmp_path: Path) -> None:
+def test_footage_without_annotation_is_refused_and_without_returns_is_not_asked(
+    story: tuple[Clip, Path], tmp_path: Path
+) -> None:
     clip, annotation = story
     with pytest.raises(KeepframeError, match="no annotation"):
         CharacterReturn().features(Evidence(clip))
@@ -151,5 +154,5 @@ def test_footage_without_annotation_or_returns_is_refused(story: tuple[Clip, Pat
     alone |= {"identities": [], "cuts": [], "shots": alone["shots"][:1]}
     other.write_text(json.dumps(alone))
     for metric in (CharacterReturn(), PlaceReturn()):
-        with pytest.raises(KeepframeError, match="comes back"):
+        with pytest.raises(DroppedOut, match=f"^{clip.path.stem}: .*comes back"):
             scored(metric, clip, other)

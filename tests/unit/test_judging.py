@@ -357,6 +357,14 @@ def test_a_local_model_is_not_downloaded_unasked(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "models--org--m" / "snapshots" / revision).mkdir(parents=True)
     assert judge.available() is None
     assert LocalModel("no/hub/has/this@1").available()
+    looked: list[str] = []
+    monkeypatch.setattr("suites.judging.local._kept", lambda place, revision: looked.append(place))
+    assert judge.available() is None and not looked  # found once is enough
+    with pytest.raises(UnavailableError, match="hf download org/other"):
+        LocalModel("org/other@1").ask(INQUIRY)
+    assert open_judge(f"local:org/m@{revision}", tmp_path).name == judge.name
+    first, second = (open_judge(f"local:org/m@{revision}", tmp_path) for _ in range(2))
+    assert isinstance(first, Kept) and isinstance(second, Kept) and first._judge is second._judge
 
 
 def test_a_local_model_is_asked_greedily(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -393,9 +401,8 @@ def test_pictures_are_the_frames_and_repeat_in_short_videos(tmp_path: Path) -> N
     assert decoded.shape[1] == 768
 
 
-def score(capfd: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
-    code = app()(["score", *words, "--workers", "1", "--json"], result_action="return_value")
-    assert code == 0
+def score(capfd: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, Any]:
+    assert app()(["score", *words, "--workers", "1", "--json"], result_action="return_value") == code
     said = capfd.readouterr().out
     return {"said": said, **json.loads(said.strip().splitlines()[-1])}
 
@@ -414,7 +421,8 @@ def test_the_questionnaire_end_to_end(server: FakeServer, tmp_path: Path, capfd:
     command = (str(folder), "--metrics", "judged_character,judged_scene", "--store", str(store))
     first = score(capfd, *command, "--judge", server.address())
     assert first["judge"]["questions"] == 5 and "asked 5 questions" in first["said"]
-    assert "judged_scene, videos: 1 of 1 videos dropped out" in first["said"]
+    assert "Does not apply" in first["said"] and "the judge said no to" in first["said"]
+    assert (first["failures"], first["not_applicable"]) == (0, 1)
     assert "Costs" not in first["said"]
     results = Store(store).results(first["run"])
     assert [row["value"] for row in results.scores.to_pylist()] == [pytest.approx(2 / 3)]
@@ -454,5 +462,5 @@ def test_a_judge_that_talks_nonsense_gives_failed_rows_and_no_judge_an_error(
     with pytest.raises(UsageError, match="judged_object needs a judge"):
         score(capfd, *command)
     server.reply = lambda question: "Perhaps."
-    found = score(capfd, *command, "--judge", server.address())
+    found = score(capfd, *command, "--judge", server.address(), code=1)
     assert found["failures"] == 1 and not Store(tmp_path / "s").results(found["run"]).scores.num_rows
