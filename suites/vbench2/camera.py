@@ -4,6 +4,10 @@ Pure functions of the tracks. VBench-2.0's names for the moves: where points at 
 camera pans right. One defect is not repeated: in VBench-2.0 a video longer than twenty frames is never "static",
 since a step without an orbit counts as another finding there and displaces it.
 
+VBench-2.0 cuts tracks to whole pixels and calls half a percent of the short side a move. On a video whose short side is
+under 200 pixels that is less than one pixel, so that a point which trembles across the border of two makes a camera
+move that stands still. Such tracks are read as if the video had been enlarged to the size that VBench-2.0 is made for.
+
 Source: `camera_motion.py` and `multi_view_consistency.py` of VBench-2.0 in VBench 45e79ec1.
 """
 
@@ -19,6 +23,7 @@ GRID = 10
 EDGE = GRID // 2  # the row and the column of the points in the middle of the edges
 STEP = 20  # frames between two looks for an orbit
 MOVED, ORBIT = 0.005, 0.008  # parts of the short side
+TINY, READ_AS = round(1 / MOVED), 480  # a short side under TINY pixels is read as READ_AS
 
 _ROW = {
     ("left", "left"): "pan_right",
@@ -38,6 +43,7 @@ def moves(tracks: Float[np.ndarray, "time point 2"], size: Size) -> set[str]:
     >>> moves(still, Size(100, 100))
     {'static'}
     """
+    tracks, size = _enlarged(tracks, size)
     whole = _grids(tracks)
     first, last = whole[0], whole[-1]
     short = min(size)
@@ -60,6 +66,7 @@ def moves(tracks: Float[np.ndarray, "time point 2"], size: Size) -> set[str]:
 def orbits(tracks: Float[np.ndarray, "time point 2"], size: Size) -> bool:
     """Whether, over some twenty frames, the upper and the lower points of a column go opposite ways and none goes
     up or down: what is far moves against what is near when a camera circles."""
+    tracks, size = _enlarged(tracks, size)
     short = min(size)
     for before, after in pairwise(_grids(tracks)[::STEP]):
         steps = list(_column(before, after, size))
@@ -72,6 +79,13 @@ def orbits(tracks: Float[np.ndarray, "time point 2"], size: Size) -> bool:
         if abs(rise) < short * ORBIT and up * down < 0 and abs(up) > short * ORBIT:
             return True
     return False
+
+
+def _enlarged(tracks: Float[np.ndarray, "time point 2"], size: Size) -> tuple[np.ndarray, Size]:
+    if min(size) >= TINY:
+        return tracks, size
+    factor = READ_AS / min(size)
+    return tracks * factor, Size(round(size.width * factor), round(size.height * factor))
 
 
 def _grids(tracks: Float[np.ndarray, "time point 2"]) -> Int64[np.ndarray, "time row column 2"]:

@@ -43,7 +43,7 @@ def diversity(clips: Sequence[Clip], features: Any) -> float:
     if len(clips) < 2 or len({clip.frames for clip in clips}) != 1:
         lengths = sorted({clip.frames for clip in clips})
         raise KeepframeError(
-            f"Diversity compares two or more videos of one length; these {len(clips)} have {lengths} frames.",
+            f"Diversity compares two or more videos of one length, not {len(clips)} of {lengths} frames.",
             "Make all videos of a prompt equally long.",
         )
     pairs = list(combinations(range(len(clips)), 2))

@@ -134,7 +134,7 @@ class CameraMotion:
     """VBench-2.0-style Camera_Motion: 1 when the camera moves as the prompt list says, by the user's point tracker."""
 
     name = "vbench2_camera_motion"
-    version = "1"
+    version = "2"
     unit = ""
     better: Literal["higher", "lower", "neutral"] = "higher"
     reads: tuple[Reads, ...] = ("tracker", "questions")
@@ -157,7 +157,7 @@ class MultiViewConsistency:
     """
 
     name = "vbench2_multi_view_consistency"
-    version = "1"
+    version = "2"
     unit = ""
     better: Literal["higher", "lower", "neutral"] = "higher"
     reads: tuple[Reads, ...] = ("tracker",)
@@ -172,12 +172,12 @@ class MultiViewConsistency:
         clip = evidence.clip
         tracks, end = _first_shot(evidence, 10.0)
         if not orbits(tracks, clip.size):
-            raise _dropped(clip, "the camera does not circle")
+            raise DroppedOut.because(clip, "the camera does not circle")
         found = evidence.features[Flow480p.name]
         speed = mean_flow(found["top"], found["frame"] + interval(clip.fps), end)
         pairs = views(speed, float(clip.fps), clip.frames, end)
         if len(pairs) < 2:
-            raise _dropped(clip, "it moves too little, or is too short, for two views")
+            raise DroppedOut.because(clip, "it moves too little, or is too short, for two views")
         match = min(float(np.mean([_match(clip, first, second) for first, second in pairs])), FULL_MATCH) / FULL_MATCH
         return Series.one(min(speed, FULL_FLOW) / FULL_FLOW * match)
 
@@ -220,7 +220,3 @@ def _first_shot(evidence: Evidence, threshold: float) -> tuple[np.ndarray, int]:
     cuts = evidence.features[Cuts(threshold).name]["frame"]
     end = int(cuts[0]) if len(cuts) else evidence.clip.frames
     return evidence.features[Tracks(evidence.model("tracker")).name]["tracks"][:end], end
-
-
-def _dropped(clip: Clip, why: str) -> DroppedOut:
-    return DroppedOut(f"{clip.path.stem}: {why}.", "Nothing is to be mended: it counts in no mean.")

@@ -207,6 +207,25 @@ def test_the_camera_is_read_off_its_tracks(step: Callable[[np.ndarray, int], np.
     assert not (found - expected) & {"pan_left", "pan_right", "static", "orbits"}
 
 
+@pytest.mark.parametrize("short", [48, 64, 180, 199, 200, 480])
+def test_a_tiny_video_is_read_as_a_large_one(short: int) -> None:
+    """Points that tremble by a twentieth of a pixel across a border are still; three percent of the side is a move."""
+    size, factor = Size(2 * short, short), short / SIZE.height
+
+    def film(shift: float) -> np.ndarray:
+        start = np.round(tracks(lambda p, t: p) * factor)  # on the border: just under it is another whole pixel
+        return start + np.linspace(0.0, 1.0, len(start))[:, None, None] * np.array([shift, 0.0])
+
+    assert moves(film(-0.05), size) == {"static"}
+    assert moves(film(-0.03 * short), size) == {"pan_right"}
+    assert moves(film(0.03 * short), size) == {"pan_left"}
+    half = np.where(film(0.0)[0, :, 1:] > short / 2, 1.0, -1.0)
+    trembling = film(0.0) + half * np.where(np.arange(41)[:, None, None] % 2 == 0, 0.0, 0.05)
+    assert not orbits(trembling, size)
+    circling = film(0.0) + half * np.linspace(0.0, 0.1 * short, 41)[:, None, None] * np.array([1.0, 0.0])
+    assert orbits(circling, size)
+
+
 def test_an_orbit_moves_near_and_far_apart() -> None:
     def circle(points: np.ndarray, t: int) -> np.ndarray:
         return points + np.where(points[:, 1:] > 50, [[0.3 * t, 0.0]], [[-0.3 * t, 0.0]])
