@@ -147,7 +147,7 @@ def build(
     if said is not None and not seen:
         every = [_stem(item.name) for footage in systems.values() for item in footage.items]
         raise UsageError(
-            f"{beside.prompts} names none of the videos.", did_you_mean(next(iter(said.prompts), ""), every)
+            f"{beside.prompts} has a prompt for none of the videos.", did_you_mean(next(iter(said.prompts), ""), every)
         )
     unasked = [ref for ref, count in asked_of.items() if not count]
     if unasked and not rows:

@@ -36,7 +36,7 @@ class Said:
     def lines(self, name: str) -> tuple[Prompt, ...]:
         """What the video of this name should show, and when; empty where nothing is said of it."""
         text = self.prompt(name)
-        return self.board or ((Prompt(0.0, text),) if text else ())
+        return self.board or ((Prompt(0.0, text),) if text.strip() else ())
 
     def prompt(self, name: str) -> str:
         """The prompt of the video of this name; empty where nothing is said of it."""

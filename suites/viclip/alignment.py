@@ -14,6 +14,7 @@ from bench import weights
 from bench.errors import KeepframeError
 from bench.types import Prompt
 from suites.features.protocols import Evidence, Feature, Series
+from suites.judging.protocol import DroppedOut
 from suites.vbench.consistency import missing
 from suites.viclip.windows import Stretch, ViclipWindows, segments, sliding, whole
 
@@ -28,7 +29,14 @@ class _Alignment:
         return missing(("viclip-l14",), "open_clip")
 
     def features(self, evidence: Evidence) -> tuple[Feature, ...]:
-        return (ViclipWindows([stretch for _, stretch in self.lines(evidence)]),)
+        lines = self.lines(evidence)
+        for line, _ in lines:  # before the video is looked at, which takes a hundred times as long as the text
+            if not line.text.strip():
+                raise KeepframeError(
+                    f"{evidence.clip.path.name}: the prompt at {line.at_s:g} s is empty.",
+                    "Give one with --prompts, or a caption in the folder's manifest.",
+                )
+        return (ViclipWindows([stretch for _, stretch in lines]),)
 
     def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
         """What each stretch of the video should show. Raises KeepframeError where nobody says."""
@@ -42,8 +50,8 @@ class _Alignment:
         if not longer:
             return None
         return (
-            f"{len(longer)} of {len(prompts)} prompts are longer than ViCLIP reads (30 byte pairs), so their ends do "
-            f"not count. The first: {longer[0][:60]}…"
+            f"ViCLIP reads 30 byte pairs of a prompt, and the ends of longer ones do not count: {len(longer)} of "
+            f"{len(prompts)} here. The first: {longer[0][:60]}…"
         )
 
     def __call__(self, evidence: Evidence) -> Series:
@@ -68,7 +76,7 @@ class OverallConsistency(_Alignment):
 
     def lines(self, evidence: Evidence) -> list[tuple[Prompt, Stretch]]:
         if not evidence.prompt.strip():
-            why = "has several prompts" if evidence.storyboard else "has no prompt"
+            why = "has several prompts" if len(evidence.storyboard) > 1 else "has no prompt"
             raise KeepframeError(
                 f"{evidence.clip.path.name} {why}.", "Give one with --prompts, or ask for segment_consistency."
             )
@@ -116,7 +124,7 @@ class WindowSimilarity:
     def __call__(self, evidence: Evidence) -> Series:
         windows = sliding(evidence.clip)
         if len(windows) < 2:
-            raise KeepframeError(f"{evidence.clip.path.name} is one stretch of two seconds.", "Give a longer video.")
+            raise DroppedOut.because(evidence.clip, "it is one stretch of two seconds, and there is no other")
         (feature,) = self.features(evidence)
         embedding = evidence.features[feature.name]["embedding"]
         starts = np.array([first for first, _ in windows[1:]], np.int64)

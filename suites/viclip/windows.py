@@ -107,8 +107,10 @@ def segments(clip: Clip, storyboard: Sequence[Prompt]) -> list[tuple[Prompt, Str
     >>> clip = Clip(Path("a.mp4"), "", Fraction(2), Size(8, 8), tuple(k / 2 for k in range(8)), 4.0)
     >>> [stretch for _, stretch in segments(clip, [Prompt(0.0, "a cat"), Prompt(1.5, "a dog"), Prompt(9.0, "a cow")])]
     [(0, 3), (3, 8)]
+    >>> segments(clip, [])
+    []
     """
     shown = [line for line in storyboard if line.at_s < clip.duration_s]
     starts = [frame_at(clip, line.at_s) for line in shown]
-    ends = [*starts[1:], clip.frames]
+    ends = [*starts, clip.frames][1:]
     return [(line, (start, end)) for line, start, end in zip(shown, starts, ends, strict=True) if end > start]
