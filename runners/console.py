@@ -4,6 +4,7 @@ All of it goes to stderr; stdout is for results, and its last line is JSON where
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ STAGES = {
     "train": "training",
 }
 LOG_EVERY_S = 10.0
+LOG_LEAST_S = 300.0  # in a log, while nothing gets done: each line comes after twice the wait of the one before
 
 out = Console()
 err = Console(stderr=True)
@@ -69,18 +71,20 @@ def _bars() -> Iterator[Any]:
 @contextmanager
 def _lines() -> Iterator[Any]:
     began: dict[str, float] = {}
-    said: dict[str, float] = {}
+    said: dict[str, tuple[float, int, float]] = {}  # when, what was done by then, how long to be quiet if it stays so
 
     def report(stage: str, done: int, total: int, what: str) -> None:
         now = time.monotonic()
         began.setdefault(stage, now)
-        due = now - said.get(stage, -1e9) > LOG_EVERY_S or done == total
-        if not total or not due:
+        when, before, quiet_s = said.get(stage, (-math.inf, -1, 0.0))
+        quiet_s = quiet_s if done == before else LOG_EVERY_S
+        if not total or (now - when < quiet_s and done < total):
             return
-        said[stage] = now
+        said[stage] = now, done, min(2 * quiet_s, LOG_LEAST_S) if done == before else LOG_EVERY_S
         spent = now - began[stage]
         left = f", about {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
-        print(f"{STAGES[stage]}: {done}/{total} after {spent:.0f} s{left}; {what}", file=sys.stderr, flush=True)
+        about = f"; {what}" if what else ""
+        print(f"{STAGES[stage]}: {done}/{total} after {spent:.0f} s{left}{about}", file=sys.stderr, flush=True)
 
     yield report
 

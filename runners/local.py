@@ -23,6 +23,7 @@ from bench.store import Store
 from runners.plan import Task
 from runners.work import Rows, work
 
+LOOK_UP_S = 5.0  # how long a run goes without a word while nothing ends
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "KEEPFRAME_METRIC_THREADS")
 
 
@@ -48,8 +49,10 @@ def run(
     session: str,
     workers: int,
     entry: Callable[[Task, Store, str], None] = work,
+    waiting: Callable[[list[Task]], None] = lambda tasks: None,
 ) -> Iterator[Done]:
-    """Do the tasks with so many workers; yields as they end, in no fixed order.
+    """Do the tasks with so many workers; yields as they end, in no fixed order. While none ends, `waiting` is called
+    every few seconds with those that are being worked on.
 
     Raises what a worker says must stop the run (a full disk), after the others were ended.
     """
@@ -65,7 +68,9 @@ def run(
                 task = queue.popleft()
                 worker.pipe.send(task)
                 pool[worker] = task
-            ready = wait([worker.pipe for worker in pool])
+            ready = wait([worker.pipe for worker in pool], LOOK_UP_S)
+            if not ready:
+                waiting(list(pool.values()))
             for worker in [worker for worker in pool if worker.pipe in ready]:
                 task = pool.pop(worker)
                 try:

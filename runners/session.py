@@ -75,8 +75,13 @@ def carry_out(
     total = sum(len(task.asks) for task in tasks)
     done = 0
     report("measure", 0, total, "")
+
+    def waiting(at_work: list[Task]) -> None:
+        more = f" and {len(at_work) - 2} more" if len(at_work) > 2 else ""
+        report("measure", done, total, f"working on {', '.join(task.case.id for task in at_work[:2])}{more}")
+
     try:
-        for ended in local.run(tasks, store.root, session, workers, entry):
+        for ended in local.run(tasks, store.root, session, workers, entry, waiting):
             done += ended.systems
             report("measure", done, total, ended.task.case.id)
     finally:
