@@ -1,7 +1,7 @@
 """The command line: a table of verbs, each imported only when it is used.
 
-A verb returns its exit code (None is 0): 0 good, 1 crashed, 2 bad usage, 3 regressed, 4 inconclusive, 5 not
-comparable. Specs are parsed in bench/spec.py and nowhere here.
+A verb returns its exit code (None is 0): 0 good, 1 crashed or nothing scored, 2 bad usage, 3 regressed, 4 inconclusive,
+5 not comparable. Specs are parsed in bench/spec.py and nowhere here.
 """
 
 import sys

@@ -8,15 +8,16 @@ from reports.comparison import Comparison
 
 @dataclass(frozen=True)
 class Progress:
-    """Scores (one a case, system and metric): planned, there, lost to a failure, and not yet made."""
+    """Scores (one a case, system and metric): planned, there, lost to a failure, without a meaning, not made yet."""
 
     planned: int
     done: int
     failed: int
+    dropped: int = 0
 
     @property
     def missing(self) -> int:
-        return max(0, self.planned - self.done - self.failed)
+        return max(0, self.planned - self.done - self.failed - self.dropped)
 
 
 def progress(comparison: Comparison, unavailable: Collection[str] = ()) -> Progress:
@@ -27,7 +28,8 @@ def progress(comparison: Comparison, unavailable: Collection[str] = ()) -> Progr
     return Progress(
         planned=sum(cell.planned for cell in cells),
         done=sum(cell.cases for cell in cells),
-        failed=sum(len(group.cases) * (1 if group.metric else len(counted)) for group in failures),
+        failed=sum(len(group.cases) * (1 if group.metric else len(counted)) for group in failures if not group.dropped),
+        dropped=sum(len(group.cases) for group in failures if group.dropped),
     )
 
 
@@ -40,7 +42,7 @@ def remark(found: Progress) -> tuple[str, str] | None:
             "the command that started the run goes on where it stopped.",
             "keepframe status",
         )
-    if found.planned and not found.done:
+    if found.failed and not found.done:
         return (
             "Every case failed. The reasons are listed below; once they are mended, try again what failed.",
             "keepframe run SPEC.toml --retry",

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.store import Results, Store
+from reports.grids import counted
+from reports.unscored import lost
 from runners.watch import series_of
 from suites.vbench.leaderboard import DIMENSIONS, Totals, aggregate, totals
 from suites.vbench2 import dimensions as vbench2_totals
@@ -41,9 +43,7 @@ def vbench2(results: Results) -> dict[str, Styled]:
             dimension = row["metric"].removeprefix(vbench2_totals.PREFIX)
             values.setdefault(row["system"], {}).setdefault(dimension, []).append(row["value"])
     gone = Counter(
-        row["system"]
-        for row in results.failures.to_pylist()
-        if row["error"] == "DroppedOut" and row["metric"].startswith(vbench2_totals.PREFIX)
+        row["system"] for row in lost(results)[1].to_pylist() if row["metric"].startswith(vbench2_totals.PREFIX)
     )
     return {
         system: Styled(
@@ -55,7 +55,7 @@ def vbench2(results: Results) -> dict[str, Styled]:
     }
 
 
-def said(system: str, board: Totals) -> str:
+def total(system: str, board: Totals) -> str:
     """A system's total, or how far it is from having one."""
     if board.total is not None:
         return f"VBench, {system}: {board.total:.4f} (quality {board.quality:.4f}, semantic {board.semantic:.4f})"
@@ -63,22 +63,10 @@ def said(system: str, board: Totals) -> str:
     return f"VBench, {system}: no total, {there} of {every} dimensions; on its scale these average {board.measured:.4f}"
 
 
-def said_styled(system: str, found: Styled) -> str:
+def total_styled(system: str, found: Styled) -> str:
     """A system's VBench-2.0-style total, what it is made of, and what is missing."""
-    total = "no total" if found.totals.total is None else f"{found.totals.total:.4f}"
+    whole = "no total" if found.totals.total is None else f"{found.totals.total:.4f}"
     there = [f"{name} {value:.4f}" for name, value in found.totals.categories.items() if value is not None]
-    missing = f"; {len(found.totals.missing)} dimensions missing" if found.totals.missing else ""
-    counts = f"{found.scored} values, {found.dropped} dropped out{missing}"
-    return f"{vbench2_totals.LABEL}, {system}: {', '.join([total, *there])} ({counts})"
-
-
-def dropped(results: Results) -> list[str]:
-    """Of each system and metric from which videos dropped out, because a gate was not passed: how many of how many."""
-    out_of = Counter((row["system"], row["metric"]) for row in results.planned.to_pylist())
-    gone = Counter(
-        (row["system"], row["metric"]) for row in results.failures.to_pylist() if row["error"] == "DroppedOut"
-    )
-    return [
-        f"{metric}, {system}: {count} of {out_of[system, metric]} videos dropped out and count in no mean."
-        for (system, metric), count in sorted(gone.items())
-    ]
+    missing = f"; {counted(len(found.totals.missing), 'dimension')} missing" if found.totals.missing else ""
+    counts = f"{counted(found.scored, 'value')}, {found.dropped} dropped out{missing}"
+    return f"{vbench2_totals.LABEL}, {system}: {', '.join([whole, *there])} ({counts})"

@@ -17,7 +17,10 @@ from bench.stats import CONFIDENCE, Interval, exact_mean, holm, mean_interval, r
 from bench.store import Results
 from reports.comparison import BDRow, Cell, Comparison, Costs, Difference, FailureGroup, Slice, SystemRow, Verdict
 from reports.curves import bd_rates
+from reports.grids import counted
+from reports.unscored import unavailable_said
 from reports.videos import CaseScores, Plan, case_rates, case_scores, per_video, read_plan
+from suites.judging.protocol import DroppedOut
 
 PROVED_VIDEOS = 10  # the fewest that the simulations of the intervals cover
 Ranks = tuple[int, int] | None
@@ -197,9 +200,10 @@ def _slices(scores: CaseScores, baseline: str | None, confidence: float) -> tupl
 
 
 def _best_first(scores: CaseScores, cells: Sequence[Cell], rates: dict[str, np.ndarray]) -> tuple[SystemRow, ...]:
-    """Systems with their costs, in the order of the first metric."""
+    """Systems with their costs, in the order of the first metric that has scores."""
     plan = scores.plan
-    first = plan.metrics[0]
+    scored = {cell.metric for cell in cells if cell.cases}
+    first = next((metric for metric in plan.metrics if metric.name in scored), plan.metrics[0])
     exact, answers = scores.exact.max(axis=0), scores.moments.sum(axis=-1).max(axis=0)
     score = {c.system: c for c in cells if c.metric == first.name}
     by_video = {name: per_video(grid, plan) for name, grid in rates.items()}
@@ -238,7 +242,10 @@ def _failures(results: Results, plan: Plan) -> tuple[FailureGroup, ...]:
     failures = results.failures.filter(pc.is_in(results.failures["system"], pa.array(plan.systems, pa.string())))
     groups: dict[tuple[str, str | None, str, str, str], list[str]] = {}
     for row in failures.to_pylist():
-        what = (row["system"], row["metric"], row["stage"], row["error"], row["message"])
+        message = row["message"]
+        if row["error"] == DroppedOut.__name__:  # the case is named beside it, and many may share the reason
+            message = message.removeprefix(f"{row['case'].rpartition('/')[2]}: ")
+        what = (row["system"], row["metric"], row["stage"], row["error"], message)
         groups.setdefault(what, []).append(row["case"])
     return tuple(
         FailureGroup(system, metric, stage, error, message, tuple(sorted(cases)))
@@ -255,7 +262,7 @@ def _warnings(
     systems: dict[tuple[str, str], list[str]] = {}  # of (trouble, metric)
     for cell in cells:
         if cell.cases < cell.planned and cell.metric not in unavailable:
-            trouble = f"{cell.cases} of {cell.planned} cases have a score"
+            trouble = f"{cell.cases} of {cell.planned} cases scored"
             systems.setdefault((trouble, cell.metric), []).append(cell.system)
     for row in differences:
         if row.left_out:
@@ -264,11 +271,10 @@ def _warnings(
     metrics: dict[tuple[str, str], list[str]] = {}  # of (trouble, systems)
     for (trouble, metric), names in systems.items():
         metrics.setdefault((trouble, _few(names, len(plan.systems))), []).append(metric)
-    lines = list(results.run.get("warnings") or ())
-    lines += [f"{name} is unavailable: {why}" for name, why in sorted(unavailable.items())]
+    lines = [*(results.run.get("warnings") or ()), *unavailable_said(unavailable)]
     lines += [f"{', '.join(names)}: {trouble} ({who})." for (trouble, who), names in metrics.items()]
     if len(plan.videos) < PROVED_VIDEOS:
-        lines.append(f"Only {len(plan.videos)} videos: the intervals are proved from {PROVED_VIDEOS} on.")
+        lines.append(f"Only {counted(len(plan.videos), 'video')}: the intervals are proved from {PROVED_VIDEOS} on.")
     return tuple(lines)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bench.bd_rate import Bjontegaard
 from bench.stats import Interval
+from suites.judging.protocol import DroppedOut
 
 Verdict = Literal["better", "worse", "no difference shown", "too few videos"]
 
@@ -129,7 +130,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Cases that one system lost for one reason. `metric` is None when nothing of the case could be scored."""
+    """Cases that one system lost for one reason. `metric` is None when nothing of the case could be scored.
+
+    `dropped`: the metric does not apply to them, which is no failure. The message says why, without the case's name.
+    """
 
     system: str
     metric: str | None
@@ -137,6 +141,10 @@ class FailureGroup:
     error: str
     message: str
     cases: tuple[str, ...]
+
+    @property
+    def dropped(self) -> bool:
+        return self.error == DroppedOut.__name__
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.bd_rate import Gap
 from bench.stats import Interval
-from reports.comparison import Cell, Comparison, Difference, MetricInfo, SystemRow
+from reports.comparison import Cell, Comparison, Difference, FailureGroup, MetricInfo, SystemRow
 
 MISSING = "–"
 CEILING = "ceiling"
@@ -41,10 +41,10 @@ class Grid:
 
 
 def grids(comparison: Comparison) -> tuple[Grid, ...]:
-    """Scores, costs, differences by metric, BD-rates, slices, failures; those that have rows."""
+    """Scores, costs, differences by metric, BD-rates, slices, failures, what does not apply; those that have rows."""
     every = [_scores(comparison), _costs(comparison)]
     every += [_differences(comparison, metric) for metric in comparison.metrics if metric.sign]
-    every += [_bd(comparison), _slices(comparison), _failures(comparison)]
+    every += [_bd(comparison), _slices(comparison), _failures(comparison), _dropped(comparison)]
     return tuple(grid for grid in every if grid.rows)
 
 
@@ -164,35 +164,48 @@ def place(row: SystemRow, cell: Cell) -> str:
     return CEILING if row.ceiling and cell.mean is not None else ranks(cell)
 
 
+def _scored(c: Comparison) -> list[MetricInfo]:
+    """The metrics that any system has a value of; of the others, warnings and failures say why there is none."""
+    there = {cell.metric for cell in c.cells if cell.cases}
+    return [metric for metric in c.metrics if metric.name in there]
+
+
 def _scores(c: Comparison) -> Grid:
-    soft = _baselines(c)
-    columns = ["system", "kbit/s"]
-    for metric in c.metrics:
+    soft, metrics = _baselines(c), _scored(c)
+    rated = any(row.costs.kbit_per_s is not None for row in c.systems)
+    columns = ["system"] + (["kbit/s"] if rated else [])
+    for metric in metrics:
         columns += [_heading(metric)] + (["rank"] if metric.sign else [])
-    scored = {cell.metric for cell in c.cells if cell.cases}
     hits = any(row.exact for row in c.systems)
     rows = []
     for row in c.systems:
-        line = [Entry(row.name, soft=row.name in soft), Entry(amount(row.costs.kbit_per_s), soft=row.name in soft)]
-        for metric in c.metrics:
+        line = [Entry(row.name, soft=row.name in soft)]
+        if rated:
+            line.append(Entry(amount(row.costs.kbit_per_s), soft=row.name in soft))
+        for metric in metrics:
             cell = c.cell(row.name, metric.name)
-            short = f" [{cell.cases}/{cell.planned}]" if cell.cases < cell.planned and metric.name in scored else ""
+            short = f" [{cell.cases}/{cell.planned}]" if cell.cases < cell.planned else ""
             line.append(Entry(plus_minus(cell.mean, cell.interval) + short, strong=cell.top, soft=row.name in soft))
             if metric.sign:
                 line.append(Entry(place(row, cell), strong=cell.top, soft=row.name in soft))
         if hits:
             line.append(Entry(f"{row.exact}/{row.answers}", soft=row.name in soft))
         rows.append(tuple(line))
+    partly = any(cell.cases < cell.planned for cell in c.cells if cell.metric in {metric.name for metric in metrics})
     notes = [
         f"Mean over videos ± half of a {c.confidence:.0%} Student's t interval. Rank: what the paired tests of all "
         "pairs leave open (Holm); bold: nothing is shown to be better.",
         *([CEILING_NOTE] if any(row.ceiling for row in c.systems) else []),
         *(["exact: asked frames that the memory had kept as they were."] if hits else []),
-        *(["[n/m]: n of m cases have a score."] if any(x.cases < x.planned for x in c.cells) else []),
-        *c.warnings,
+        *(["[n/m]: n of m cases have a score."] if partly else []),
     ]
-    title = f"Scores: {c.videos} videos, run {c.run[:8]}"
-    return Grid(title, tuple(columns + (["exact"] if hits else [])), tuple(rows), notes=tuple(notes))
+    title = f"Scores: {counted(c.videos, 'video')}, run {c.run[:8]}"
+    return Grid(
+        title,
+        tuple(columns + (["exact"] if hits else [])),
+        tuple(rows),
+        notes=(*(notes if metrics else ()), *c.warnings),
+    )
 
 
 def _costs(c: Comparison) -> Grid:
@@ -273,8 +286,10 @@ def _gap(gap: Gap, unit: str) -> str:
 
 
 def _slices(c: Comparison) -> Grid:
-    """By the first metric only: a look at where a system is weak, not a test."""
-    first, soft = c.metrics[0], _baselines(c)
+    """By the first metric with values only: a look at where a system is weak, not a test."""
+    first, soft = next(iter(_scored(c)), None), _baselines(c)
+    if first is None:
+        return Grid("", (), ())
     lookup: Sequence[dict[str, str]] = [
         {d.system: _gain(d) for d in s.differences if d.metric == first.name}
         if c.baseline
@@ -289,7 +304,7 @@ def _slices(c: Comparison) -> Grid:
         for row in c.systems
         if c.slices and row.name != c.baseline
     )
-    columns = ("system", *(f"{s.name} ({s.videos} videos)" for s in c.slices))
+    columns = ("system", *(f"{s.name} ({counted(s.videos, 'video')})" for s in c.slices))
     what = f"difference to {c.baseline}, + is better" if c.baseline else "scores"
     notes = ("To look at, not to conclude from: nothing here is corrected for the number of slices.",)
     return Grid(f"{first.name} by slice: {what}", columns, rows, notes=notes)
@@ -298,7 +313,27 @@ def _slices(c: Comparison) -> Grid:
 def _failures(c: Comparison) -> Grid:
     rows = []
     for f in c.failures:
-        cases = ", ".join(f.cases[:3]) + (f" and {len(f.cases) - 3} more" if len(f.cases) > 3 else "")
-        what = f"{f.error}: {f.message}"
-        rows.append((Entry(f.system), Entry(f.metric or "all"), Entry(f.stage), Entry(what), Entry(cases)))
+        if not f.dropped:
+            what = f"{f.error}: {f.message}"
+            rows.append((Entry(f.system), Entry(f.metric or "all"), Entry(f.stage), Entry(what), _cases(f)))
     return Grid("Failures", ("system", "metric", "stage", "what happened", "cases"), tuple(rows), left=5)
+
+
+def _dropped(c: Comparison) -> Grid:
+    rows = [
+        (Entry(f.system), Entry(f.metric or "all"), Entry(f.message.partition("\n")[0]), _cases(f))
+        for f in c.failures
+        if f.dropped
+    ]
+    return Grid(
+        "Does not apply",
+        ("system", "metric", "why not", "cases"),
+        tuple(rows),
+        left=4,
+        notes=("These count in no mean, and not as failed.",) if rows else (),
+    )
+
+
+def _cases(f: FailureGroup) -> Entry:
+    more = f" and {len(f.cases) - 3} more" if len(f.cases) > 3 else ""
+    return Entry(", ".join(f.cases[:3]) + more)

@@ -28,6 +28,7 @@ from reports.study_html import section
 from reports.study_kept import kept
 from reports.svg import drawn
 from reports.template import rendered
+from reports.unscored import unavailable_said
 from reports.verdict import findings, headline
 
 LIMIT_BYTES = 10_000_000
@@ -86,7 +87,7 @@ class _Page:
         rate = common_rate(comparison.systems, self._looks)
         scored = {m.name for m in self._metrics}
         unavailable = {n: why for n, why in (results.run.get("unavailable") or {}).items() if n not in scored}
-        known = tuple(f"{name} is unavailable" for name in unavailable)  # said below the table
+        below = unavailable_said(unavailable)  # said below the table
         return {
             "run": results.run,
             "key": results.key,
@@ -98,6 +99,7 @@ class _Page:
             "has_ceiling": any(system.ceiling for system in comparison.systems),
             "facts": facts(results, comparison, state.moments),
             "failures": failures(comparison),
+            "dropped": failures(comparison, dropped=True),
             "table": table(comparison, self._looks),
             "metric": first,
             "looks": self._looks,
@@ -106,10 +108,7 @@ class _Page:
             "common_kbps": rate * 8 / 1000 if rate else None,
             "kbps": {s.name: s.costs.kbit_per_s for s in comparison.systems},
             "unavailable": unavailable,
-            "warnings": [
-                *(results.run.get("warnings") or ()),
-                *(line for line in comparison.warnings if not line.startswith(known)),
-            ],
+            "warnings": [line for line in comparison.warnings if line not in below],
             "systems_explained": systems_explained(results.run.get("spec") or {}),
             "metrics_explained": metrics_explained(comparison),
             "provenance": provenance(results),

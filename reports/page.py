@@ -169,10 +169,13 @@ def provenance(results: Results) -> dict[str, Any]:
     }
 
 
-def failures(comparison: Comparison) -> list[Failed]:
-    """What went wrong, each reason once: a broken video fails for every memory, and one row says so."""
+def failures(comparison: Comparison, dropped: bool = False) -> list[Failed]:
+    """What went wrong, or what does not apply (`dropped`), each reason once: a broken video fails for every memory, and
+    one row says so."""
     groups: dict[tuple[str, str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for group in comparison.failures:
+        if group.dropped != dropped:
+            continue
         reason = (group.stage, group.error, group.message, metric_title(group.metric) if group.metric else "")
         systems, cases = groups.setdefault(reason, ({}, {}))
         systems[group.system] = None

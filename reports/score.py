@@ -13,10 +13,10 @@ from bench.errors import UsageError
 from bench.registry import names, resolve
 from bench.store import Results, Store
 from bench.video.footage import Footage, load
-from reports.benchmark_totals import dropped, leaderboards, said, said_styled, vbench2
+from reports.benchmark_totals import leaderboards, total, total_styled, vbench2
 from reports.grids import counted, grids
+from reports.unscored import ended, lost, lost_said, noted
 from runners.console import err, last_line, out, progress
-from runners.plan import Plan
 from runners.session import Outcome, Report, carry_out
 from runners.verbs import Json, StorePath
 from runners.watch import Beside, build, other_models, paid, watch
@@ -50,7 +50,10 @@ def score(
 
     Every video is decoded once for all metrics, and what networks saw in it is kept: a metric that is added later
     decodes nothing. Several folders are compared by the names of their files. Running it again finishes what is
-    missing. A metric whose weights are missing says which command fetches them, and its cells stay empty.
+    missing. A metric whose weights are missing says which command fetches them, and has no column.
+
+    Exits with 0 when anything was scored, whatever failed beside it, and with 1 when nothing was: all rows failed, no
+    metric is available here, or none applies to these videos.
 
     Prompts are those of the evaluation: a model is often given longer ones, and scores against those do not compare.
 
@@ -75,6 +78,7 @@ def score(
         chosen = metrics.split(",") if metrics else _askable(footage, beside)
         plan = build(name, footage, systems, [one.strip() for one in chosen], beside)
         before = paid(opened)
+        said = noted(plan)
         # a model of billions of weights in every process would fill the machine
         count = workers or (1 if (judge or "").startswith("local:") else os.cpu_count() or 1)
         outcome = carry_out(
@@ -82,22 +86,25 @@ def score(
             opened,
             workers=count,
             retry=retry,
-            report=report,
+            report=partial(_and_answers, report, opened, before),
             entry=partial(watch, beside=replace(beside, at_once=max(1, min(count, len(plan.tasks))))),
         )
     cost = _since(paid(opened), before)
     others = other_models(opened, beside)
-    for note in (*_notes(plan), *_as_whom(others)):
+    for note in _as_whom(others):
         err.print(note, markup=False, soft_wrap=True)
     results = opened.results(plan.key)
+    found = compare(results)
+    found = replace(found, warnings=tuple(line for line in found.warnings if line not in said))
     # nothing was remembered here, so a table of what remembering costs would be empty
-    print_grids([grid for grid in grids(compare(results)) if grid.title != "Costs"], out)
+    print_grids([grid for grid in grids(found) if grid.title != "Costs"], out)
     boards, styled = leaderboards(opened, results), vbench2(results)
-    lines = [_done(outcome, results), *dropped(results), *_judged(cost)]
-    lines += [*(said(*one) for one in boards.items()), *(said_styled(*one) for one in styled.items())]
+    lines = [_done(outcome, results), *_judged(cost)]
+    lines += [*(total(*one) for one in boards.items()), *(total_styled(*one) for one in styled.items())]
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if json:
+        failed, dropped = (table.num_rows for table in lost(results))
         last_line(
             {
                 "run": plan.key,
@@ -106,12 +113,13 @@ def score(
                 "vbench2_style": {system: found._asdict() for system, found in styled.items()},
                 "done": outcome.answers_done,
                 "done_before": outcome.answers_before,
-                "failures": results.failures.num_rows,
+                "failures": failed,
+                "not_applicable": dropped,
                 "unavailable": plan.unavailable,
                 "judge": cost._asdict() | {"other_models": others},
             }
         )
-    return 0
+    return ended(results, plan.unavailable)
 
 
 def _loaded(systems: Mapping[str, Path], store: Store, report: Report) -> dict[str, Footage]:
@@ -127,13 +135,10 @@ def _loaded(systems: Mapping[str, Path], store: Store, report: Report) -> dict[s
     }
 
 
-def _notes(plan: Plan) -> list[str]:
-    """What has to be said of the question before its answers."""
-    cells = "is unavailable, its cells stay empty"
-    return [
-        *(f"note: {warning}" for warning in plan.warnings),
-        *(f"{metric} {cells}: {sentence}" for metric, sentence in plan.unavailable.items()),
-    ]
+def _and_answers(report: Report, store: Store, before: Spent, stage: str, done: int, total: int, what: str) -> None:
+    """Report, with how often the judge has answered: of a video that waits for it, nothing else can be seen."""
+    asked = round(paid(store).questions - before.questions) if stage == "measure" and done < total else 0
+    report(stage, done, total, f"{what}, {counted(asked, 'answer')} of the judge" if asked else what)
 
 
 def _as_whom(models: list[str]) -> list[str]:
@@ -151,8 +156,8 @@ def _as_whom(models: list[str]) -> list[str]:
 
 def _done(outcome: Outcome, results: Results) -> str:
     return (
-        f"{counted(outcome.answers_done, 'video')} scored in {outcome.seconds:.0f} s, "
-        f"{outcome.answers_before} were there; {results.failures.num_rows} failed. Run {results.key[:8]}."
+        f"{counted(outcome.answers_done, 'video')} measured in {outcome.seconds:.0f} s, {outcome.answers_before} had "
+        f"nothing left to do; {lost_said(results)}. Run {results.key[:8]}."
     )
 
 

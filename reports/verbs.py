@@ -1,6 +1,7 @@
 """The verbs that end in a table: quickstart, run, compare, report."""
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from bench.errors import UsageError
 from bench.spec import RunSpec, load, parse
 from bench.store import Results, Store
+from reports.unscored import ended, noted
 from runners.console import err, last_line, out, progress
 from runners.estimate import estimate
 from runners.session import Outcome, execute, prepare
@@ -58,7 +60,8 @@ def run(
 ) -> int:
     """Measure the memories of a spec: clips -> encode once -> ask for random moments -> score -> store -> report.
 
-    Running the same command again is the resume: only what is missing is done, whatever stopped it. A spec:
+    Running the same command again is the resume: only what is missing is done, whatever stopped it. Exits with 0 when
+    anything was scored, whatever failed beside it, and with 1 when nothing was. A spec:
 
         name = "mine"
         metrics = ["psnr", "ssim", "ms_ssim"]
@@ -106,14 +109,11 @@ def _measure(
         return _dry_run(spec, root, retry=retry, json=json)
     with progress() as report:
         outcome = execute(spec, root, workers=workers or os.cpu_count() or 1, retry=retry, report=report)
-    for warning in outcome.plan.warnings:
-        err.print(f"note: {warning}", markup=False, soft_wrap=True)
-    for metric, sentence in outcome.plan.unavailable.items():
-        err.print(f"{metric} is unavailable, its cells stay empty: {sentence}", markup=False, soft_wrap=True)
+    said = noted(outcome.plan)
     store = Store.existing(root)
     results = store.results(outcome.plan.key)
     page = _report(store, outcome, results)
-    _show(results)
+    _show(results, said)
     out.print(f"{_sentence(outcome, results)}\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
     if json:
         last_line(
@@ -127,7 +127,7 @@ def _measure(
                 "unavailable": outcome.plan.unavailable,
             }
         )
-    return 0
+    return ended(results, outcome.plan.unavailable)
 
 
 def _dry_run(spec: RunSpec, root: Path, *, retry: bool, json: bool) -> int:
@@ -167,14 +167,17 @@ def report_path(store: Store, key: str) -> Path:
     return store.root / "runs" / key / "report.html"
 
 
-def _show(results: Results) -> None:
-    """Scores, costs and failures; slices and differences are for the report and for `keepframe compare`."""
+def _show(results: Results, said: Collection[str]) -> None:
+    """Scores, costs and failures, without what was `said`; slices and differences are for the report and for
+    `keepframe compare`."""
     from dataclasses import replace
 
     from reports.compare import compare as compare_systems
     from reports.formats import print_comparison
 
-    print_comparison(replace(compare_systems(results), slices=()), out)
+    found = compare_systems(results)
+    warnings = tuple(line for line in found.warnings if line not in said)
+    print_comparison(replace(found, slices=(), warnings=warnings), out)
 
 
 def compare(

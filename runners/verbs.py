@@ -33,7 +33,7 @@ STATUS = """
 SELECT (SELECT count(*) FROM planned), (SELECT count(DISTINCT "group") FROM planned),
        (SELECT count(DISTINCT "system") FROM planned),
        (SELECT count(*) FROM (SELECT DISTINCT prediction_key, metric FROM scores)),
-       (SELECT count(*) FROM failures)
+       (SELECT count(*) FROM failures WHERE error <> 'DroppedOut')
 """
 
 
@@ -172,51 +172,58 @@ def doctor(*, store: StorePath = Path("results"), json: Json = False) -> int:
 
 def weights(
     action: Literal["list", "fetch", "verify", "path"] = "list",
-    *names: Annotated[str, Parameter(help="Which weights; default: all.")],
+    *names: Annotated[str, Parameter(help="Which weights; default: all, but for fetch.")],
+    every: Annotated[bool, Parameter(name="--all", help="Fetch all that is missing.", negative="")] = False,
     source: Annotated[
         Path | None, Parameter(name="--from", help="Copy from this folder instead of downloading.")
     ] = None,
     again: Annotated[bool, Parameter(help="Fetch also what is there already.", negative="")] = False,
     json: Json = False,
 ) -> int:
-    """List, fetch, verify or locate the published weights that learned metrics need. Nothing is fetched unasked.
+    """List, fetch, verify or locate the published weights that learned metrics need.
 
-    Example: keepframe weights fetch alexnet
+    Nothing is fetched unasked: `fetch` wants names, or --all. The list has sizes and licences.
+
+    Examples:
+
+        keepframe weights list
+
+        keepframe weights fetch alexnet
     """
     from bench import weights as published
     from bench.weights_catalogue import CATALOGUE
     from bench.weights_fetch import fetch
 
     known = {file.name: file for file in CATALOGUE}
-    chosen = list(names) or list(known)
+    chosen = list(known) if every or not names else list(names)
     if action == "path":
         for name in chosen:
             print(published.path(name))
         return 0
-    if action == "fetch":
-        for name in chosen:
+    if action == "fetch" and (names or every):
+        for name in [published.state(name).file.name for name in chosen]:  # a wrong name ends it before the first byte
             with err.status(f"fetching {name}"):
                 target = fetch(name, folder=source, again=again)
             out.print(f"{name}: {target}", soft_wrap=True)
         return 0
     states = [published.state(name) for name in chosen]
-    table = Table(
-        "name",
-        "state",
-        "size",
-        "licence",
-        "needed by",
-        "from",
-        title=str(published.weights_dir()),
-        title_justify="left",
-    )
+    table = Table(title=str(published.weights_dir()), title_justify="left")
+    table.add_column("name", no_wrap=True)  # it is to be typed
+    for column in ("state", "size", "licence", "needed by", "from"):
+        table.add_column(column, overflow="fold", justify="right" if column == "size" else "left")
     for name, state in zip(chosen, states, strict=True):
         file = known[name]
         licence = f"{file.licence} (non-commercial)" if file.non_commercial else file.licence
-        table.add_row(
-            name, state.status, f"{file.size_bytes / 1e6:.0f} MB", licence, ", ".join(file.needed_by), _host(file.url)
-        )
+        megabytes = f"{file.size_bytes / 1e6:.{0 if file.size_bytes > 1e6 else 2}f} MB"
+        table.add_row(name, state.status, megabytes, licence, ", ".join(file.needed_by), _host(file.url))
     out.print(table)
+    if action == "fetch":
+        absent = [state.file for state in states if state.status != "present"]
+        size = sum(file.size_bytes for file in absent) / 1e9
+        raise UsageError(
+            f"Which ones? {len(absent)} of {len(known)} files are not here, {size:.1f} GB in all.",
+            "keepframe weights fetch NAME …, or --all. What a licence allows is for you to see to.",
+        )
     if json:
         last_line({"folder": str(published.weights_dir()), "weights": {s.file.name: s.status for s in states}})
     return 1 if action == "verify" and any(state.status == "damaged" for state in states) else 0

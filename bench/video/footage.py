@@ -149,7 +149,8 @@ def _each_by_itself(items: list[Item]) -> Footage:
         (item, same) for item in items if item.clip and (same := first.setdefault(item.clip.digest, item)) != item
     ]
     said = [
-        f"{len(copies)} of {len(items)} videos are copies (as {copy.name} is of {same.name}); each counts by itself"
+        f"{len(copies)} of {len(items)} videos {'is a copy' if len(copies) == 1 else 'are copies'} "
+        f"(as {copy.name} is of {same.name}); each counts by itself"
         for copy, same in copies[:1]
     ]
     return Footage(tuple(items), tuple(said))

@@ -22,7 +22,9 @@ if found.done:
     st.text(headline(comparison, metric if metric in scored_metrics(comparison) else None))
 st.text(
     f"{counted(comparison.videos, 'video')} · {counted(len(comparison.systems), 'system')} · "
-    f"{found.done:,} of {found.planned:,} scores" + (f" · {found.failed:,} failed" if found.failed else "")
+    f"{found.done:,} of {found.planned:,} scores"
+    + (f" · {found.failed:,} failed" if found.failed else "")
+    + (f" · {found.dropped:,} do not apply" if found.dropped else "")
 )
 if said:
     say.note(*said)
@@ -53,8 +55,13 @@ with st.container(horizontal=True):
 if found.done:
     plots.show(view)
 
-if comparison.failures:
-    st.subheader("Failures", anchor=False)
+for title, alt, groups in (
+    ("Failures", "What failed", [group for group in comparison.failures if not group.dropped]),
+    ("What does not apply", "Which metrics do not apply", [group for group in comparison.failures if group.dropped]),
+):
+    if not groups:
+        continue
+    st.subheader(title, anchor=False)
     st.dataframe(
         [
             {
@@ -65,9 +72,9 @@ if comparison.failures:
                 "Cases": len(group.cases),
                 "Which": ", ".join(group.cases),
             }
-            for group in comparison.failures
+            for group in groups
         ],
         hide_index=True,
         column_config={"What happened": st.column_config.TextColumn(width="large")},
-        alt="What failed, with the cases it failed on.",
+        alt=f"{alt}, with the cases.",
     )

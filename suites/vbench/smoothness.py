@@ -33,7 +33,7 @@ class Guessed:
 
     def frames(self, clip: Clip) -> Sequence[int]:
         if clip.frames < 3:
-            raise KeepframeError(f"{clip.path} has {clip.frames} frames: none lies between two.", "Give 3 or more.")
+            raise KeepframeError(f"{clip.path} is too short: no frame lies between two.", "Give 3 or more.")
         return every(clip)
 
     def begin(self, clip: Clip) -> "_Guessing":

@@ -131,6 +131,40 @@ def test_what_is_wrong_is_said_with_the_way_out(
     assert "Traceback" not in done.stderr
 
 
+def test_a_run_without_one_score_has_failed(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPFRAME_WEIGHTS", str(measured / "no weights"))
+    spec = ["run", "spec.toml", "--set", 'name="nothing"', "--json"]
+    for metrics, code in (('["lpips_alex", "lpips_vgg"]', 1), ('["lpips_alex", "psnr"]', 0)):
+        done = keepframe(*spec, "--set", f"metrics={metrics}", cwd=measured)
+        assert done.returncode == code, done.stderr
+        assert ("nothing was scored: 0 failed, 2 metrics unavailable." in done.stderr) == bool(code)
+        assert done.stderr.count("keepframe weights fetch alexnet") == 1
+        assert "alexnet" not in done.stdout.rpartition("\n{")[0] and "lpips" not in done.stdout.rpartition("\n{")[0]
+        assert last_line(done)["run"]
+    assert keepframe("run", "spec.toml", cwd=measured).returncode == 0  # the latest again
+
+
+def test_weights_are_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fetched: list[str] = []
+
+    def fetch(name: str, **_: object) -> Path:
+        fetched.append(name)
+        return tmp_path / name
+
+    monkeypatch.setattr("bench.weights_fetch.fetch", fetch)
+    monkeypatch.setenv("KEEPFRAME_WEIGHTS", str(tmp_path))
+    done = keepframe("weights", "fetch")
+    assert done.returncode == 2 and not fetched
+    assert "laion-aesthetic" in done.stdout and "non-commercial" in done.stdout and "1710 MB" in done.stdout
+    assert re.search(r"Which ones\? (\d+) of \1 files are not here, 1\d\.\d GB in all", done.stderr)
+    assert "--all" in done.stderr
+    done = keepframe("weights", "fetch", "alexnet", "alexnot")
+    assert done.returncode == 2 and not fetched and "alexnot" in done.stderr  # nor half of what was asked for
+    assert keepframe("weights", "fetch", "alexnet", "vgg16").returncode == 0 and fetched == ["alexnet", "vgg16"]
+    fetched.clear()
+    assert keepframe("weights", "fetch", "--all").returncode == 0 and len(fetched) > 20
+
+
 def test_run_names_the_verb_of_a_suite_that_has_its_own(tmp_path: Path) -> None:
     for suite, verb in (("cost", "keepframe cost"), ("vbench", "keepframe score")):
         done = keepframe("run", suite, cwd=tmp_path)

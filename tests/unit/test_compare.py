@@ -130,7 +130,7 @@ def test_one_video_has_no_interval_no_p_and_a_verdict_that_says_so() -> None:
         "too few videos",
     )
     assert c.cell("A", "psnr").interval is None and c.cell("A", "psnr").ranks == (1, 2)
-    assert any("Only 1 videos" in w for w in c.warnings)
+    assert any("Only 1 video:" in w for w in c.warnings)
 
 
 def test_a_system_compared_with_its_copy_ties() -> None:
@@ -221,7 +221,7 @@ def test_a_metric_that_nobody_could_score_is_an_empty_column() -> None:
     made = Made({"psnr": {"A": values, "B": values}, "lpips": {"A": nothing, "B": nothing}}, failures=failures)
     c = compare(made.results(), baseline="A")
     assert c.cell("A", "lpips") == dataclasses.replace(c.cell("A", "lpips"), mean=None, cases=0, planned=12, ranks=None)
-    assert "lpips: 0 of 12 cases have a score (all systems)." in c.warnings
+    assert "lpips: 0 of 12 cases scored (all systems)." in c.warnings
     assert [(f.system, f.metric, len(f.cases)) for f in c.failures] == [("A", "lpips", 12), ("B", "lpips", 12)]
     assert {d.verdict for d in c.differences if d.metric == "lpips"} == {"too few videos"}
 

@@ -12,10 +12,11 @@ from bench import registry
 from bench.cli import app
 from bench.errors import UsageError
 from bench.store import Store
-from bench.types import Size
+from bench.types import Prompt, Size
 from bench.video.clip import probe
 from bench.video.footage import load
 from bench.video.procedural import write_clip
+from reports.progress import progress
 from runners.watch import Beside, _groups, build, series_of, watch
 from suites.features.protocols import Evidence, Feature, Series
 from suites.features.said import read_said
@@ -50,6 +51,10 @@ class Absent(Words):
         return "The weights 'x' are missing.\n  keepframe weights fetch x"
 
 
+class AbsentToo(Absent):
+    name = "absent_too"
+
+
 class Broken(Words):
     name = "broken"
 
@@ -60,13 +65,13 @@ class Broken(Words):
 @pytest.fixture(autouse=True)
 def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(registry.BUILT_IN["video-metric"])
-    for one in (Words, Absent, Broken):
+    for one in (Words, Absent, AbsentToo, Broken):
         known[one.name] = f"{__name__}:{one.__name__}"
     monkeypatch.setitem(registry.BUILT_IN, "video-metric", known)
     original = registry.resolve
 
     def resolve(kind: str, ref: str) -> Any:
-        return {one.name: one for one in (Words, Absent, Broken)}.get(ref) or original(kind, ref)
+        return {one.name: one for one in (Words, Absent, AbsentToo, Broken)}.get(ref) or original(kind, ref)
 
     monkeypatch.setattr(registry, "resolve", resolve)
 
@@ -130,6 +135,8 @@ def test_prompt_files(tmp_path: Path) -> None:
     table = tmp_path / "p.csv"
     table.write_text('file,prompt\na.mp4,"A cat, asleep."\n')
     assert read_said(table).prompts == {"a.mp4": "A cat, asleep."}
+    table.write_text('file,prompt\na.mp4,A cat\nb.mp4," "\n')
+    assert [read_said(table).lines(name) for name in ("a.mp4", "b.mp4")] == [(Prompt(0.0, "A cat"),), ()]
     table.write_text("file,text\na.mp4,A cat\n")
     with pytest.raises(UsageError, match="no column 'prompt'"):
         read_said(table)
@@ -152,7 +159,7 @@ def test_a_storyboard_is_for_every_video(folder: Path, tmp_path: Path) -> None:
 def test_prompts_of_other_videos_are_refused(folder: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "p.json"
     prompts.write_text('{"nothing": "here"}')
-    with pytest.raises(UsageError, match="names none"):
+    with pytest.raises(UsageError, match="a prompt for none"):
         build("t", {"mine": load(folder)}, {"mine": folder}, ["words"], Beside(prompts))
 
 
@@ -208,6 +215,73 @@ def test_the_verb_runs_resumes_and_says_how_it_went(
     for wrong in (["score"], ["score", f"a={folder}", f"a={folder}"], ["score", str(folder), "--metrics", "nonsense"]):
         with pytest.raises(UsageError):
             app()([*wrong, "--store", str(tmp_path / "s")], result_action="return_value")
+
+
+def typed(capfd: pytest.CaptureFixture[str], code: int, *words: object) -> tuple[str, str, Any]:
+    """What the command puts out and says, and the JSON of its last line."""
+    capfd.readouterr()
+    command = ["score", *map(str, words), "--workers", "1", "--json"]
+    assert app()(command, result_action="return_value") == code
+    told = capfd.readouterr()
+    *lines, last = told.out.strip().splitlines()
+    return "\n".join(lines), told.err, json.loads(last)
+
+
+def test_what_is_unavailable_is_said_once_and_has_no_column(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    metrics = "absent,temporal_flickering,absent_too"
+    out, err, last = typed(capfd, 0, f"a={folder}", "--metrics", metrics, "--store", tmp_path / "s")
+    assert (out + err).count("keepframe weights fetch x") == 1
+    assert "note: absent, absent_too are unavailable" in err and err.index("note: ") < err.index("measuring: ")
+    assert "absent" not in out and "temporal_flickering" in out
+    assert "kbit/s" not in out  # nothing was remembered
+    assert "(1 video)" in out and "1 videos" not in out
+    assert set(last["unavailable"]) == {"absent", "absent_too"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "code", "why", "way"),
+    [
+        (
+            f"{__name__}:Broken",
+            1,
+            "nothing was scored: 3 failed.",
+            "--retry",
+        ),  # one of them is the file that is no video
+        ("absent", 1, "nothing was scored: 1 failed, 1 metric unavailable.", "Fetch or install"),
+        (f"{__name__}:Broken,temporal_flickering", 0, "", ""),  # failed rows beside scores are results
+    ],
+)
+def test_nothing_scored_is_an_exit_code(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], metrics: str, code: int, why: str, way: str
+) -> None:
+    for _ in range(2):  # the second time, nothing is left to do: the outcome is the same
+        out, err, last = typed(capfd, code, f"a={folder}", "--metrics", metrics, "--store", tmp_path / "s")
+        assert why in err and way in err and last["failures"] >= 1
+        assert ("nothing was scored" in err) == bool(code)
+        assert ("Failures" in out and "by slice" not in out) or not code
+
+
+def test_a_video_that_a_metric_has_nothing_to_ask_of_has_not_failed(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for kind in ("static", "high-motion"):
+        for ending in ("mp4", "json"):
+            shutil.copy(folder / f"{kind}-0.{ending}", videos)
+    metrics = "character_return,place_return,temporal_flickering"
+    out, _, last = typed(capfd, 0, videos, "--metrics", metrics, "--store", tmp_path / "s")
+    assert (last["failures"], last["not_applicable"]) == (0, 4)
+    assert "0 failed, 4 do not apply" in out and "Failures" not in out
+    table = out[out.index("Does not apply") :]
+    assert table.count("nobody leaves") == 1  # one line for both videos
+    found = progress(Store(tmp_path / "s").results())
+    assert (found.scored, found.failed, found.dropped, found.missing) == (2, 0, 0, 0)
+    typed(capfd, 1, videos, "--metrics", "place_return", "--store", tmp_path / "s")
+    found = progress(Store(tmp_path / "s").results())
+    assert (found.scored, found.failed, found.dropped, found.missing) == (0, 0, 2, 0)
 
 
 def test_every_built_in_metric_of_videos_keeps_the_protocol() -> None:

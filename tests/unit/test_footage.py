@@ -118,7 +118,7 @@ def test_the_same_video_twice_is_measured_once_and_said(folder):
     assert {"e1.mp4", "e2.mp4"} < set(by_name(found))  # two failures are two failures
     every = load(folder, every_file=True)
     assert {"a.mp4", "z.mp4"} < set(by_name(every))
-    assert every.warnings == ("1 of 6 videos are copies (as z.mp4 is of a.mp4); each counts by itself",)
+    assert every.warnings == ("1 of 6 videos is a copy (as z.mp4 is of a.mp4); each counts by itself",)
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "no videos"])
