@@ -28,7 +28,7 @@ from reports.study_html import section
 from reports.study_kept import kept
 from reports.svg import drawn
 from reports.template import rendered
-from reports.unscored import unavailable_said
+from reports.unscored import by_reason, unavailable_said
 from reports.verdict import findings, headline
 
 LIMIT_BYTES = 10_000_000
@@ -107,7 +107,7 @@ class _Page:
             "shown": self._shown,
             "common_kbps": rate * 8 / 1000 if rate else None,
             "kbps": {s.name: s.costs.kbit_per_s for s in comparison.systems},
-            "unavailable": unavailable,
+            "unavailable": by_reason(unavailable),
             "warnings": [line for line in comparison.warnings if line not in below],
             "systems_explained": systems_explained(results.run.get("spec") or {}),
             "metrics_explained": metrics_explained(comparison),

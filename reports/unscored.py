@@ -17,18 +17,23 @@ from runners.plan import Plan
 from suites.judging.protocol import DroppedOut
 
 
+def by_reason(why: Mapping[str, str]) -> dict[str, list[str]]:
+    """Metrics by the reason that they share, from reasons by metric."""
+    sharing: dict[str, list[str]] = {}
+    for metric, reason in sorted(why.items()):
+        sharing.setdefault(reason, []).append(metric)
+    return sharing
+
+
 def unavailable_said(why: Mapping[str, str]) -> list[str]:
-    """From metric to reason: those with the same reason in one sentence.
+    """From reasons by metric: those with the same reason in one sentence.
 
     >>> unavailable_said({"b": "No weights.\\n  fetch w", "a": "No weights.\\n  fetch w", "c": "No package."})
     ['a, b are unavailable: No weights.\\n  fetch w', 'c is unavailable: No package.']
     """
-    sharing: dict[str, list[str]] = {}
-    for metric, reason in sorted(why.items()):
-        sharing.setdefault(reason, []).append(metric)
     return [
         f"{', '.join(metrics)} {'is' if len(metrics) == 1 else 'are'} unavailable: {reason}"
-        for reason, metrics in sharing.items()
+        for reason, metrics in by_reason(why).items()
     ]
 
 

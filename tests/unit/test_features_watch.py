@@ -279,6 +279,9 @@ def test_a_video_that_a_metric_has_nothing_to_ask_of_has_not_failed(
     assert table.count("nobody leaves") == 1  # one line for both videos
     found = progress(Store(tmp_path / "s").results())
     assert (found.scored, found.failed, found.dropped, found.missing) == (2, 0, 0, 0)
+    app()(["report", "--store", str(tmp_path / "s"), "-o", str(tmp_path / "r.html")], result_action="return_value")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert ">What does not apply</h2>" in page and ">Failures</h2>" not in page and "answers failed" not in page
     typed(capfd, 1, videos, "--metrics", "place_return", "--store", tmp_path / "s")
     found = progress(Store(tmp_path / "s").results())
     assert (found.scored, found.failed, found.dropped, found.missing) == (0, 0, 2, 0)
