@@ -25,7 +25,8 @@ def title(metric: MetricInfo) -> str:
 
 def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> list[dict[str, Any]]:
     """One row a system, best first by `metric`; None where there is no such number. A column that says nothing is left
-    out: tokens mean nothing to codecs, a metric without its weights has no scores."""
+    out: tokens mean nothing to codecs, videos scored by themselves are no memory and have no rate, a metric without its
+    weights has no scores."""
     about = {row.name: row for row in comparison.systems}
     cells = {(cell.system, cell.metric): cell for cell in comparison.cells}
     table = []
@@ -50,13 +51,7 @@ def rows(comparison: Comparison, metric: MetricInfo, looks: dict[str, Look]) -> 
                 **{title(m): cells[row.name, m.name].mean for m in comparison.metrics if m != metric},
             }
         )
-    optional = {
-        "Tokens/s",
-        "Floats/s",
-        "Encode ms/s",
-        "Recall ms",
-        *(title(m) for m in comparison.metrics if m != metric),
-    }
+    optional = {*_COSTS, *(title(m) for m in comparison.metrics if m != metric)}
     empty = {name for name in optional if all(row[name] is None for row in table)}
     if not any(row.exact for row in comparison.systems):
         empty.add("Exact")

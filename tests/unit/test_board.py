@@ -243,6 +243,8 @@ def test_the_download_is_the_view(root: Path, opened: Open) -> None:
     [
         (Progress(planned=10, done=10, failed=0), None),
         (Progress(planned=10, done=8, failed=2), None),
+        (Progress(planned=10, done=7, failed=1, dropped=2), None),
+        (Progress(planned=10, done=0, failed=0, dropped=10), None),
         (Progress(planned=10, done=0, failed=0), "There are no scores yet"),
         (Progress(planned=2000, done=1234, failed=3), "1,234 of 2,000 scores"),
         (Progress(planned=10, done=0, failed=10), "Every case failed"),

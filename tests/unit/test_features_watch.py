@@ -16,6 +16,9 @@ from bench.types import Prompt, Size
 from bench.video.clip import probe
 from bench.video.footage import load
 from bench.video.procedural import write_clip
+from leaderboard.table import rows
+from reports.compare import compare
+from reports.look import looks
 from reports.progress import progress
 from runners.watch import Beside, _groups, build, series_of, watch
 from suites.features.protocols import Evidence, Feature, Series
@@ -279,6 +282,10 @@ def test_a_video_that_a_metric_has_nothing_to_ask_of_has_not_failed(
     assert table.count("nobody leaves") == 1  # one line for both videos
     found = progress(Store(tmp_path / "s").results())
     assert (found.scored, found.failed, found.dropped, found.missing) == (2, 0, 0, 0)
+    results = Store(tmp_path / "s").results()
+    comparison = compare(results)
+    (row,) = rows(comparison, comparison.metrics[2], looks(results.run["spec"]))  # the board's
+    assert "temporal_flickering" in row and not {"kbit/s", "Tokens/s"} & row.keys()
     app()(["report", "--store", str(tmp_path / "s"), "-o", str(tmp_path / "r.html")], result_action="return_value")
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert ">What does not apply</h2>" in page and ">Failures</h2>" not in page and "answers failed" not in page
