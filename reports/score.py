@@ -155,9 +155,10 @@ def _as_whom(models: list[str]) -> list[str]:
 
 
 def _done(outcome: Outcome, results: Results) -> str:
+    before = f", {outcome.answers_before} had nothing left to do" if outcome.answers_before else ""
     return (
-        f"{counted(outcome.answers_done, 'video')} measured in {outcome.seconds:.0f} s, {outcome.answers_before} had "
-        f"nothing left to do; {lost_said(results)}. Run {results.key[:8]}."
+        f"{counted(outcome.answers_done, 'video')} measured in {outcome.seconds:.0f} s{before}; {lost_said(results)}. "
+        f"Run {results.key[:8]}."
     )
 
 
