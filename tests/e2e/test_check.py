@@ -118,7 +118,7 @@ baseline = true
 def _without_worker_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The work is done here: starting a dozen processes is test_run.py's, and most of the time it would take."""
 
-    def run(tasks: list[Task], root: Path, session: str, workers: int, entry: Any = work, _: Any = None) -> Iterator[Done]:
+    def run(tasks: list[Task], root: Path, session: str, workers: int, entry: Any = work, _: Any = 0) -> Iterator[Done]:
         for task in tasks:
             entry(task, Store(root), session)
             yield Done(task, len(task.asks))
