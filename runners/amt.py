@@ -18,6 +18,8 @@ import numpy as np
 from bench import weights
 from bench.errors import KeepframeError
 from runners.isolate import RECIPES, borrow
+from suites.features.correlation import correlations, looked_up, turned
+from suites.features.layout import channels_last
 from suites.features.networks import device
 from suites.features.plugins import Frame
 from suites.features.views import by_table
@@ -51,11 +53,32 @@ class Amt:
 
     def _seen(self, frame: Frame) -> Any:
         """The frame as AMT sees it; the second of a pair is the first of the next."""
+        import torch
+
         if self._last is not None and self._last[0] is frame:
             return self._last[1]
         left, right, top, bottom = sides = _sides(*frame.shape[:2])
         padded = cv2.copyMakeBorder(frame, top, bottom, left, right, cv2.BORDER_REPLICATE) if any(sides) else frame
-        return by_table(padded, np.arange(256, dtype=np.float32) / np.float32(255.0), device())
+        seen = by_table(padded, np.arange(256, dtype=np.float32) / np.float32(255.0), device())
+        return seen.to(memory_format=torch.channels_last)
+
+
+class _BothWays:
+    """In the place of AMT's own: the same numbers, without copies of the 0.8 GB that the correlations of 720p are (the
+    second picture's were a copy, turned, and twice more when they were made smaller)."""
+
+    def __init__(self, first: Any, second: Any, num_levels: int = 4, radius: int = 4) -> None:
+        self._radius = radius
+        self._first = correlations(first, second, num_levels)
+        self._second = turned(self._first, first, second)
+
+    def __call__(self, at_first: Any, at_second: Any) -> tuple[Any, Any]:
+        height, width = at_first.shape[-2:]
+        one, other = (
+            looked_up(found, at, self._radius).view(1, height, width, -1).permute(0, 3, 1, 2)
+            for found, at in ((self._first, at_first), (self._second, at_second))
+        )
+        return one, other
 
 
 def _sides(height: int, width: int) -> tuple[int, int, int, int]:
@@ -73,7 +96,8 @@ def _loaded(path: Path) -> Any:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     except Exception as error:
         raise KeepframeError(f"{path} is not AMT-S: {error}.", "keepframe weights fetch amt-s --again") from error
-    return network.to(device()).eval().requires_grad_(False)
+    sys.modules[type(network).__module__].BidirCorrBlock = _BothWays  # type: ignore[attr-defined]
+    return channels_last(network.to(device()).eval())
 
 
 def empty() -> Any:

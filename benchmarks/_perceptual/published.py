@@ -11,7 +11,7 @@ import tempfile
 from typing import Any
 
 import torch
-from stubs import DIMENSIONS, Embedding, Meter, Middle, Quality, field
+from stubs import DIMENSIONS, THREADS, Embedding, Meter, Middle, Quality, field
 from vbench_box import _stand_in_for_what_is_gone
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     modules = {name: importlib.import_module(f"vbench.{name}") for name in DIMENSIONS}
     decodes = _counted()
     stubbed = _stubbed(asked["head"]) if asked["head"] else None
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     meter = Meter()
     values = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 Each answers from a few of the pixels that it is shown, so that scores agree only if both programs prepare them alike.
 """
 
+import os
 import resource
 import sys
 import time
@@ -20,6 +21,8 @@ DIMENSIONS = (
     "aesthetic_quality",
     "imaging_quality",
 )
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Of torch, for both: as many as there are cores for it. More would wait for each other."""
 
 
 class Embedding(nn.Module):

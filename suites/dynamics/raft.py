@@ -1,8 +1,8 @@
 """RAFT optical flow over a video: each frame encoded once, and only the last of the updates brought to full size.
 
 Torchvision's own forward takes a pair, encodes both frames, and upsamples all of its updates: a frame in the middle
-of a video is encoded twice and nineteen of twenty full-size flows are thrown away. The modules here are
-torchvision's; only the order of calls is ours, and the flows are the same to the bit on a CPU.
+of a video is encoded twice and nineteen of twenty full-size flows are thrown away. Weights and encoders are
+torchvision's; the updates are arranged in `raft_steps`.
 
 Weights: `raft` of the catalogue is torchvision's port of the authors' raft-things.pth, which VBench uses.
 Torchvision's default weights are others, trained by torchvision; they give other numbers.
@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.errors import KeepframeError
+from suites.features.networks import device
 from suites.features.views import by_table
 
 UPDATES = 20  # as in the authors' evaluation and VBench; torchvision's default is 12
@@ -76,19 +77,18 @@ def empty() -> Any:
     return raft_large(weights=None, progress=False).eval().requires_grad_(False)
 
 
-def encode(model: Any, frame: np.ndarray) -> Encoded:
+def encode(steps: Any, frame: np.ndarray) -> Encoded:
     """One uint8 RGB frame, replicate-padded on all sides to multiples of 8 (the authors' "sintel" padding)."""
     import torch
 
-    device = next(model.parameters()).device
     height, width = frame.shape[:2]
     down, across = -height % 8, -width % 8
     if down or across:
         sides = (down // 2, down - down // 2, across // 2, across - across // 2)
         frame = cv2.copyMakeBorder(frame, *sides, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
-        picture = by_table(frame, _levels(), device)
-        return Encoded(model.feature_encoder(picture), picture)
+        picture = by_table(frame, _levels(), steps.device).contiguous(memory_format=torch.channels_last)
+        return Encoded(steps.feature_encoder(picture), picture)
 
 
 @lru_cache(maxsize=1)
@@ -99,45 +99,16 @@ def _levels() -> Float[np.ndarray, "256"]:
     return torch.arange(256.0).div_(255.0).mul_(2).sub_(1).numpy()
 
 
-def flow(model: Any, first: Encoded, second: Encoded, updates: int = UPDATES) -> Float[np.ndarray, "2 height width"]:
+def flow(steps: Any, first: Encoded, second: Encoded, updates: int = UPDATES) -> Float[np.ndarray, "2 height width"]:
     """The flow from `first` to `second` in pixels (x, y), over the padded picture.
 
-    Source: Teed and Deng, "RAFT" (2020); the order of steps of torchvision's `RAFT.forward`.
+    Source: Teed and Deng, "RAFT" (2020).
     """
     import torch
-    from torch.nn import functional as F
-    from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
 
     with torch.inference_mode():
-        model.corr_block.corr_pyramid = _pyramid(first.features, second.features, model.corr_block.num_levels)
-        context = model.context_encoder(first.picture)
-        hidden_size = model.update_block.hidden_state_size
-        hidden, context = torch.split(context, [hidden_size, context.shape[1] - hidden_size], dim=1)
-        hidden, context = torch.tanh(hidden), F.relu(context)
-        height, width = first.features.shape[-2:]
-        origin = make_coords_grid(1, height, width).to(first.features.device)
-        coordinates = origin
-        for _ in range(updates):
-            found = model.corr_block.index_pyramid(centroids_coords=coordinates)
-            hidden, step = model.update_block(hidden, context, found, coordinates - origin)
-            coordinates = coordinates + step
-        model.corr_block.corr_pyramid = []  # 1.1 GB of 720p, which would stay until the next pair's is made
-        mask = model.mask_predictor(hidden)
-        full = upsample_flow(flow=coordinates - origin, up_mask=mask)
+        full = steps.flow(first.features, second.features, first.picture, updates)
     return np.asarray(full[0].cpu().numpy())
-
-
-def _pyramid(first: Any, second: Any, levels: int) -> list[Any]:
-    """torchvision's `build_pyramid` to the bit, without its second copy of the largest level (0.8 GB of 720p)."""
-    import torch
-    from torch.nn import functional as F
-
-    batch, channels, height, width = first.shape
-    every = torch.matmul(first.flatten(2).transpose(1, 2), second.flatten(2)).div_(torch.sqrt(torch.tensor(channels)))
-    pyramid = [every.view(batch * height * width, 1, height, width)]
-    for _ in range(levels - 1):
-        pyramid.append(F.avg_pool2d(pyramid[-1], kernel_size=2, stride=2))
-    return pyramid
 
 
 def top_speed(flow: Float[np.ndarray, "2 height width"], part: float) -> float:
@@ -221,7 +192,7 @@ def published(ours: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def loaded(weights: Path) -> Any:
-    """`load`, kept for the process, on the GPU where there is one."""
-    import torch
+    """The `Steps` of `load`, kept for the process, on the GPU where there is one."""
+    from suites.dynamics.raft_steps import Steps
 
-    return load(weights).to("cuda" if torch.cuda.is_available() else "cpu")
+    return Steps(load(weights).to(device()))

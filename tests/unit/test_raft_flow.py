@@ -15,7 +15,8 @@ from bench.video.clip import probe
 from bench.video.write import VideoWriter
 from suites.dynamics.degree import DynamicDegree, FlowSpeed, StaticFilter, is_moving, is_static
 from suites.dynamics.flow import SampledFlow
-from suites.dynamics.raft import _pyramid, converted, empty, encode, flow, load, top_speed
+from suites.dynamics.raft import converted, empty, encode, flow, load, top_speed
+from suites.dynamics.raft_steps import Steps
 from suites.features.judge import judge
 from suites.features.protocols import Evidence
 from tests.unit.opencv_frames import opencv_frames
@@ -42,8 +43,9 @@ def picture(shift: int) -> np.ndarray:
 
 def test_flows_are_those_of_torchvisions_own_forward(model: Any) -> None:
     frames = [picture(shift) for shift in (0, 3)]
-    encoded = [encode(model, frame) for frame in frames]
-    ours = flow(model, encoded[0], encoded[1], updates=3)
+    steps = Steps(model)
+    encoded = [encode(steps, frame) for frame in frames]
+    ours = flow(steps, encoded[0], encoded[1], updates=3)
     # independent of our padding: 133 pads by 1 and 2 rows, 150 by 1 column on both sides
     padded = [np.pad(frame, ((1, 2), (1, 1), (0, 0)), mode="edge") for frame in frames]
     batch = [torch.from_numpy(frame).permute(2, 0, 1)[None] / 255.0 * 2 - 1 for frame in padded]
@@ -52,18 +54,6 @@ def test_flows_are_those_of_torchvisions_own_forward(model: Any) -> None:
     assert ours.shape == theirs.shape == (2, 136, 152)
     assert np.abs(theirs).max() > 0.01
     assert np.allclose(ours, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
-
-
-def test_correlations_are_torchvisions_to_the_bit_and_do_not_outlive_the_pair(model: Any) -> None:
-    one, other = (encode(model, picture(shift)) for shift in (0, 3))
-    block = model.corr_block
-    block.build_pyramid(one.features, other.features)
-    theirs = list(block.corr_pyramid)
-    ours = _pyramid(one.features, other.features, block.num_levels)
-    assert len(ours) == len(theirs) == 4
-    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
-    flow(model, one, other, updates=1)
-    assert not block.corr_pyramid  # else it lies beside the next network's, and beside the next pair's
 
 
 def test_the_longest_vectors_are_those_of_a_full_sort() -> None:
