@@ -25,6 +25,7 @@ from suites.features.plugins import Frame
 from suites.features.views import by_table
 
 MULTIPLE = 16  # sides are padded to it
+LOOKUPS = 3  # of AMT-S in its correlations, for one drawing
 
 
 class Amt:
@@ -71,6 +72,7 @@ class _BothWays:
         self._radius = radius
         self._first = correlations(first, second, num_levels)
         self._second = turned(self._first, first, second)
+        self._left = LOOKUPS
 
     def __call__(self, at_first: Any, at_second: Any) -> tuple[Any, Any]:
         height, width = at_first.shape[-2:]
@@ -78,6 +80,9 @@ class _BothWays:
             looked_up(found, at, self._radius).view(1, height, width, -1).permute(0, 3, 1, 2)
             for found, at in ((self._first, at_first), (self._second, at_second))
         )
+        self._left -= 1
+        if not self._left:
+            self._first, self._second = [], []  # what comes after needs half a gigabyte itself
         return one, other
 
 

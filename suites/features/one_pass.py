@@ -16,7 +16,7 @@ from bench.errors import KeepframeError
 from bench.types import Clip, Frames
 from suites.features import pixels
 from suites.features.cache import FeatureCache, address
-from suites.features.memory import give_back
+from suites.features.memory import MUCH, give_back
 from suites.features.protocols import Arrays, Feature, Reading, View
 
 CHUNK = 8  # frames; 22 MB of 720p
@@ -155,3 +155,4 @@ def _feed(running: Sequence[_Running], indices: Sequence[int], frames: Frames) -
                 one.reading.write(prepared if len(own) == len(rows) else prepared[own])
             except Exception as error:
                 one.error = error
+            give_back(unless_below=MUCH)
