@@ -54,14 +54,11 @@ class Amt:
 
     def _seen(self, frame: Frame) -> Any:
         """The frame as AMT sees it; the second of a pair is the first of the next."""
-        import torch
-
         if self._last is not None and self._last[0] is frame:
             return self._last[1]
         left, right, top, bottom = sides = _sides(*frame.shape[:2])
         padded = cv2.copyMakeBorder(frame, top, bottom, left, right, cv2.BORDER_REPLICATE) if any(sides) else frame
-        seen = by_table(padded, np.arange(256, dtype=np.float32) / np.float32(255.0), device())
-        return seen.to(memory_format=torch.channels_last)
+        return by_table(padded, np.arange(256, dtype=np.float32) / np.float32(255.0), device())
 
 
 class _BothWays:

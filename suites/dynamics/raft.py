@@ -87,7 +87,7 @@ def encode(steps: Any, frame: np.ndarray) -> Encoded:
         sides = (down // 2, down - down // 2, across // 2, across - across // 2)
         frame = cv2.copyMakeBorder(frame, *sides, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
-        picture = by_table(frame, _levels(), steps.device).contiguous(memory_format=torch.channels_last)
+        picture = by_table(frame, _levels(), steps.device)
         return Encoded(steps.feature_encoder(picture), picture)
 
 

@@ -110,8 +110,8 @@ def _floats(frames: Frames) -> Any:
 
 
 def by_table(frame: Frame, table: np.ndarray, device: Any) -> Any:
-    """`[1, 3, height, width]` on the device: every byte of a frame `[height, width, 3]` replaced by the table's number
-    (float32 `[256]`). What arithmetic on floats would give, in one pass.
+    """`[1, 3, height, width]` on the device, channels last: every byte of a frame `[height, width, 3]` replaced by the
+    table's number (float32 `[256]`). What arithmetic on floats would give, in one pass.
 
     >>> import torch
     >>> by_table(np.full((2, 4, 3), 255, np.uint8), np.arange(256, dtype=np.float32), torch.device("cpu")).shape
@@ -120,11 +120,11 @@ def by_table(frame: Frame, table: np.ndarray, device: Any) -> Any:
     import cv2
     import torch
 
-    height, width = frame.shape[:2]
-    planes = np.stack(cv2.split(frame))
     if device.type == "cpu":
-        return torch.from_numpy(cv2.LUT(planes.reshape(-1, width), table)).view(1, 3, height, width)
-    return torch.from_numpy(table).to(device)[torch.from_numpy(planes).to(device).int()][None]
+        numbers = torch.from_numpy(cv2.LUT(frame.reshape(len(frame), -1), table)).view(frame.shape)
+    else:
+        numbers = torch.from_numpy(table).to(device)[torch.from_numpy(np.ascontiguousarray(frame)).to(device).int()]
+    return numbers[None].permute(0, 3, 1, 2)
 
 
 def _sides(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
