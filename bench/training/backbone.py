@@ -64,8 +64,11 @@ def start_reading(dit: VideoDiT) -> None:
 class BackboneLearner(nn.Module):
     """DiT and text encoder with their loss. At the `dense` rates, tokens with a linear code of the block are read."""
 
-    def __init__(self, shapes: Shapes, dense: Sequence[Rate] = ()) -> None:
+    weights: Tensor
+
+    def __init__(self, shapes: Shapes, weights: Tensor, dense: Sequence[Rate] = ()) -> None:
         super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
         self.dit, self.text = VideoDiT(shapes), TextEncoder(shapes)
         start_reading(self.dit)
         nn.init.zeros_(self.dit.last_layer.weight)
@@ -82,19 +85,19 @@ class BackboneLearner(nn.Module):
             given = times < (0 if lesson < FROM_TEXT else 1 + int(torch.randint(max(1, count - 1), ())))
             if given.all():
                 given = times < 0
-            loss = flow_loss(self.dit, latents[:, :, :count], times, text, None, given)
+            loss = flow_loss(self.dit, latents[:, :, :count], times, text, None, self.weights, given)
             return loss, {"from_text" if lesson < FROM_TEXT else "from_frames": loss.detach()}
         times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
         if lesson < FROM_TEXT + FROM_FRAMES + FROM_THEMSELVES:
             memory = self._themselves(latents, first, end)
-            loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
+            loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory, self.weights)
             return loss, {"from_themselves": loss.detach()}
         rate, name = Rate(*batch["rate"].tolist()), "from_small"
         encoder = HistoryEncoder(self.dit.shapes, rate, Variant.ONLY_LOW)
         if str(rate) in self.dense and float(torch.rand(())) >= PLAIN:
             encoder, name = cast(HistoryEncoder, self.dense[str(rate)]), "from_dense"
         memory = encoder(latents, batch["low"], self.dit.first_layer)
-        loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory)
+        loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory, self.weights)
         return loss, {name: loss.detach()}
 
     def _themselves(

@@ -19,9 +19,12 @@ SECTION = 4  # latent frames: two seconds at eight frames a second
 class ContinuationLearner(nn.Module):
     """φ and a LoRA with the loss of stage two. `window` latent frames before the section are given as they are."""
 
-    def __init__(self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, window: int) -> None:
+    weights: Tensor
+
+    def __init__(self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, weights: Tensor, window: int) -> None:
         super().__init__()
         self.dit, self.text, self.encoder = dit, text.requires_grad_(False), encoder
+        self.register_buffer("weights", weights, persistent=False)
         self.window = window
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -29,5 +32,5 @@ class ContinuationLearner(nn.Module):
         memory = self.encoder(latents[:, :, :first], batch["low"], self.dit.first_layer)
         start = max(0, first - self.window)
         times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
-        loss = flow_loss(self.dit, latents[:, :, start:end], times, self.text(batch["text"]), memory, times < first)
-        return loss, {}
+        frames, text = latents[:, :, start:end], self.text(batch["text"])
+        return flow_loss(self.dit, frames, times, text, memory, self.weights, times < first), {}

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 
@@ -26,9 +25,14 @@ def flow_loss(
     times: Float[Tensor, " time"],
     text: TextTokens,
     memory: MemoryTokens | None,
+    weights: Float[Tensor, " channel"],
     given: Bool[Tensor, " time"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the velocity, over the frames that are not `given` (those stay clean)."""
+    """Mean squared error of the velocity, over the frames that are not `given` (those stay clean).
+
+    `weights` are how much each channel of a latent counts, 1 on average. The best answer is the mean of what could
+    have been, whatever they are; they tell a small model what to get right first.
+    """
     batch, _, time = frames.shape[:3]
     sigma = draw_sigma(batch, frames.device)
     sigma = torch.where(torch.rand_like(sigma) < PURE, 1.0, sigma)[:, None].expand(batch, time)
@@ -37,4 +41,6 @@ def flow_loss(
     noise = torch.randn_like(frames)
     level = sigma[:, None, :, None, None]
     predicted = dit((1 - level) * frames + level * noise, sigma, times, text, memory).float()
-    return F.mse_loss(predicted[:, :, asked], (noise - frames)[:, :, asked])
+    error: Tensor = (predicted - (noise - frames))[:, :, asked].square()
+    loss: Tensor = (error * weights[:, None, None, None]).mean()
+    return loss

@@ -22,9 +22,14 @@ LEAST_MASK = 0.2
 class FrameQueryLearner(nn.Module):
     """φ and the DiT's LoRA with the loss of stage one. The text encoder is frozen."""
 
-    def __init__(self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, undeclared: float) -> None:
+    weights: Tensor
+
+    def __init__(
+        self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, weights: Tensor, undeclared: float
+    ) -> None:
         super().__init__()
         self.dit, self.text, self.encoder = dit, text.requires_grad_(False), encoder
+        self.register_buffer("weights", weights, persistent=False)
         self.undeclared = undeclared
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -35,7 +40,7 @@ class FrameQueryLearner(nn.Module):
             name = "declared"
         memory = self.encoder(latents, low, self.dit.first_layer)
         times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
-        loss = flow_loss(self.dit, frames, times, self.text(batch["text"]), memory)
+        loss = flow_loss(self.dit, frames, times, self.text(batch["text"]), memory, self.weights)
         return loss, {name: loss.detach()}
 
 

@@ -33,7 +33,7 @@ from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
 from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import FrameQueryLearner
-from bench.training.latents import Segment, encode_all, statistics
+from bench.training.latents import Segment, encode_all, pixel_weights, statistics
 from bench.training.loop import Recipe, Trained, moved, train
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
@@ -189,13 +189,16 @@ def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
     rates = tuple(Rate.parse(rate) for rate in RATES)
     space, learned, kept = _encoded(place, rates)
     torch.manual_seed(recipe.seed)
-    learner = BackboneLearner(place.shapes, rates if dense else ())
+    learner = BackboneLearner(place.shapes, learned.weights, rates if dense else ())
     plan = Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed)
     batches: Dataset[dict[str, Tensor]] = Windows(learned.segments, plan)
     facts: dict[str, Any] = {}
     if dense:
         learner.dit, learner.text, parents = _backbone(place)
         facts = {"note": f"goes on from the DiT `{parents['dit'][:16]}…`"}
+        for rate in rates:  # and with its codes, where it has practised before
+            if (practised := _master(place, rate)) is not None:
+                learner.dense[str(rate)] = practised
         # few blocks and many examples: what is in a token is learned from where there is little else to look at
         close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
         batches = Alternating(batches, Windows(learned.segments, close))
@@ -228,7 +231,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)
-    learner = FrameQueryLearner(dit, text, encoder, memory.undeclared)
+    learner = FrameQueryLearner(dit, text, encoder, learned.weights, memory.undeclared)
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, FrameQueryLearner)
@@ -265,7 +268,7 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
         parents = {**parents, "stage-one": digest(path)}
     encoder.requires_grad_(not memory.frozen)
     add_lora(dit, LORA_RANK, LORA_RANK)
-    learner = ContinuationLearner(dit, text, encoder, memory.window)
+    learner = ContinuationLearner(dit, text, encoder, learned.weights, memory.window)
     plan = Plan(recipe.batch, (rate,), after=SECTION, prompts=0.9, seed=recipe.seed)
     batches = Windows(learned.segments, plan)
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
@@ -286,6 +289,7 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
 class _Latents:
     videos: Collection
     segments: list[Segment]
+    weights: Tensor  # how much each channel of them shows
 
 
 def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[LatentSpace, _Latents, _Latents]:
@@ -296,12 +300,9 @@ def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[LatentSpace, _L
     def tell(done: int, total: int, what: str) -> None:
         place.report("encode", done, total, what)
 
-    learned, kept = place.videos().split()
-    return (
-        latent,
-        _Latents(learned, encode_all(latent, learned, folder, rates, tell)),
-        _Latents(kept, encode_all(latent, kept, folder, rates, tell)),
-    )
+    learned, kept = ((videos, encode_all(latent, videos, folder, rates, tell)) for videos in place.videos().split())
+    weights = pixel_weights(latent, learned[1], folder)
+    return latent, _Latents(*learned, weights), _Latents(*kept, weights)
 
 
 def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:

@@ -2,26 +2,34 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from bench.backbones.causal import Stream
 from bench.backbones.config import shapes
+from bench.backbones.dit import TextTokens, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import read_about
 from bench.checkpoints.files import load
+from bench.checkpoints.latents import LatentSpace
 from bench.errors import KeepframeError, UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.training import recipes
 from bench.training.continuation import SECTION
 from bench.training.dense import ImitationLearner, dense_encoders
+from bench.training.flow import flow_loss
 from bench.training.frame_query import masked
+from bench.training.latents import Segment, pixel_weights
 from bench.training.loop import NotFiniteError, Recipe, train
 from bench.training.recipes import Memory, Workplace, train_dit, train_stage_one, train_stage_two, train_vae
 from bench.training.vae import Crops, start_linear, to_tensor
+from bench.training.video import Video
 from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 from bench.video.procedural import write_set
@@ -206,6 +214,44 @@ def test_tokens_come_near_those_that_are_imitated(variant: Variant) -> None:
         wanted, given = master(latents, low, first_layer).tokens, encoder(latents, low, first_layer).tokens
     assert float(wanted.std()) > 5
     assert float((given - wanted).square().mean()) < 0.2 * float(wanted.square().mean())
+
+
+class Weighed(LatentSpace):
+    """Shows the sum of the channels, each by a gain of its own."""
+
+    gains = torch.linspace(2, 0.5, 16)
+
+    def decode(self, latents: Tensor, stream: Stream | None = None) -> Tensor:
+        return (latents * self.gains[:, None, None, None]).sum(1, keepdim=True)
+
+
+def test_a_channel_counts_as_much_as_it_shows(tmp_path: Path) -> None:
+    space = Weighed(VideoVAE(shapes("nano")), torch.zeros(1), torch.ones(1), Fraction(8), Size(320, 192), "")
+    (tmp_path / "0").mkdir()
+    save_file({"latents": torch.zeros(16, 3, 24, 40)}, tmp_path / "0" / "high.safetensors")
+    video = Video("drawn", "", tmp_path, 9, ())
+    weights = pixel_weights(space, [Segment(video, 0.0, tmp_path / "0", 3, 2.0)], tmp_path)
+    torch.testing.assert_close(weights, Weighed.gains**2 / (Weighed.gains**2).mean(), rtol=0.1, atol=0)
+    assert torch.equal(pixel_weights(space, [], tmp_path), weights)  # kept, not measured again
+
+
+class WrongInOneChannel(VideoDiT):
+    """Knows that the frames are zero."""
+
+    wrong = 0
+
+    def forward(self, noisy: Tensor, sigma: Tensor, *_: object) -> Tensor:
+        velocity = noisy / sigma[:, None, :, None, None]
+        velocity[:, self.wrong] += 1
+        return velocity
+
+
+def test_the_loss_of_a_channel_is_weighed() -> None:
+    dit, weights = WrongInOneChannel(shapes("nano")), torch.tensor([2.5, 1.0, 0.5, 0.0])
+    text = TextTokens(torch.zeros(2, 1, 128), torch.ones(2, 1, dtype=torch.bool))
+    for dit.wrong in range(4):
+        loss = flow_loss(dit, torch.zeros(2, 4, 3, 2, 2), torch.arange(3.0), text, None, weights)
+        torch.testing.assert_close(loss, weights[dit.wrong] / 4, rtol=1e-4, atol=1e-5)
 
 
 def test_batches_of_two_kinds_take_turns() -> None:
