@@ -20,7 +20,7 @@ STAGES = {
     "generate": "generating",
     "decode": "decoding",
     "encode": "encoding latents",
-    "imitate": "imitating",
+    "guess": "learning to guess",
     "train": "training",
 }
 LOG_EVERY_S = 10.0

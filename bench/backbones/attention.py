@@ -11,8 +11,8 @@ from torch.nn import functional as F
 class KeyValue(NamedTuple):
     """Keys and values of tokens that others look at, with heads where linear layers put them."""
 
-    key: Float[Tensor, "batch others heads channel"]
-    value: Float[Tensor, "batch others heads channel"]
+    key: Float[Tensor, "#batch others #heads channel"]
+    value: Float[Tensor, "batch others heads content"]
 
     def before(self, other: "KeyValue") -> "KeyValue":
         """Both, one after the other."""

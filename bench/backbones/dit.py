@@ -15,9 +15,13 @@ from torch.nn import functional as F
 
 from bench.backbones.attention import KeyValue, attend
 from bench.backbones.config import Shapes
+from bench.backbones.first_guess import FirstGuess
 from bench.backbones.memory_attention import MemoryAttention
 from bench.backbones.rope import Rotation, frame_coordinates, rotate, rotation
 from bench.errors import UsageError
+
+LEFT_BY_GUESS = 0.3
+"""Spread of what a first guess leaves of latents whose spread is one: 0.2 to 0.5, by rate (docs/RESULTS.md)."""
 
 
 class MemoryTokens(NamedTuple):
@@ -50,6 +54,7 @@ class MemoryCache(NamedTuple):
 
     layers: list[KeyValue]  # by layer: what frames find in the sequence
     readings: list[KeyValue]  # by layer: what they find by attention of its own; empty without it
+    guess: KeyValue | None  # what the first guess finds
 
 
 class RMSNorm(nn.RMSNorm):
@@ -164,6 +169,8 @@ class VideoDiT(nn.Module):
     Part of the answer is known without looking: the best linear guess from `x` alone. It is added at the end, and the
     layers predict what is left of it, scaled to a spread of one at every noise level, as in EDM (Karras et al. 2022,
     arXiv 2206.00364, table 1, for this path). So noise need not be carried through all layers to be taken away.
+    A `FirstGuess` from the memory, where the shapes have one, is known too: it is shown to the layers, which predict
+    what is left.
     `first_layer` is the patchifier with its projection: the history encoder puts its low-resolution branch through it.
     With `isolated_memory` the memory's tokens look only at each other, not at the frames, and so are the same at every
     sampling step: `remember` computes them once. A DiT is trained one way or the other.
@@ -182,6 +189,7 @@ class VideoDiT(nn.Module):
         self.shapes = shapes
         self.isolated_memory = isolated_memory
         self.first_layer = nn.Conv3d(shapes.latent_channels, width, shapes.patch, shapes.patch)
+        self.first_guess = FirstGuess(shapes) if shapes.first_guess else None
         self.text_in = nn.Sequential(
             nn.Linear(shapes.text_width, width), nn.GELU(approximate="tanh"), nn.Linear(width, width)
         )
@@ -214,12 +222,16 @@ class VideoDiT(nn.Module):
         group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
         if isinstance(memory, MemoryTokens) and self.isolated_memory:
             memory = self.remember(memory, text)
+        guess, unknown = torch.zeros_like(noisy), 1.0  # and the spread of what it leaves of the latents
+        if self.first_guess is not None and memory is not None:
+            guess, unknown = self.guess(memory, times, height, width), LEFT_BY_GUESS
+            x = x + F.conv3d(guess, self.first_layer.weight, stride=self.shapes.patch).flatten(2).transpose(1, 2)
         if isinstance(memory, MemoryTokens):
             x = torch.cat([memory.tokens.to(x.dtype), x], dim=1)
             coordinates = torch.cat([memory.coordinates, coordinates])
             group = F.pad(group + 1, (len(memory.coordinates), 0))
             sigma = torch.cat([torch.zeros_like(sigma[:, :1]), sigma], dim=1)
-            memory = MemoryCache([], self._readings(memory, x.dtype))
+            memory = MemoryCache([], self._readings(memory, x.dtype), None)
         level = self.sigma_in(waves(sigma).to(x.dtype))
         x, _ = self._through_blocks(x, coordinates, self._noise(level, group), text, memory)
         shown = frames * height * width
@@ -227,7 +239,9 @@ class VideoDiT(nn.Module):
         last = Groups(level[:, :, None] + self.last_modulation, group[-shown:])
         x = self.last_layer(self.last_norm(x) * (1 + last.part(1)) + last.part(0))
         left = self._unpatchify(x, frames, height, width)
-        return (2 * level_of - 1) / spread.square() * noisy + left / spread
+        seen = (level_of.square() + ((1 - level_of) * unknown).square()).sqrt()  # spread of `noisy` without the guess
+        known = (level_of - (1 - level_of) * unknown**2) / seen.square() * (noisy - (1 - level_of) * guess) - guess
+        return known + left * unknown / seen
 
     def patchify(
         self, latents: Float[Tensor, "batch channel time height width"], times: Float[Tensor, " time"]
@@ -235,6 +249,19 @@ class VideoDiT(nn.Module):
         """Latent frames as they are: the tokens of the first layer, and where they sit."""
         x = self.first_layer(latents)
         return MemoryTokens(x.flatten(2).transpose(1, 2), frame_coordinates(times, *x.shape[3:]))
+
+    def guess(
+        self, memory: MemoryTokens | MemoryCache, times: Float[Tensor, " time"], height: int, width: int
+    ) -> Float[Tensor, "batch channel time height2 width2"]:
+        """The first guess alone, of latents on a grid of `height` by `width` tokens.
+
+        Raises ValueError for a DiT that has none.
+        """
+        found = memory.guess if isinstance(memory, MemoryCache) else self._found(memory, self.first_layer.weight.dtype)
+        if self.first_guess is None or found is None:
+            raise ValueError("this DiT makes no first guess")
+        patches = self.first_guess(frame_coordinates(times, height, width), found)
+        return self._unpatchify(patches, len(times), height, width)
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.
@@ -248,9 +275,9 @@ class VideoDiT(nn.Module):
         clean = torch.zeros(len(tokens), 1, device=tokens.device)
         group = torch.zeros(tokens.shape[1], dtype=torch.long, device=tokens.device)
         noise = self._noise(self.sigma_in(waves(clean).to(dtype)), group)
-        own = MemoryCache([], self._readings(memory, dtype))
+        own = MemoryCache([], self._readings(memory, dtype), self._found(memory, dtype))
         _, layers = self._through_blocks(tokens, memory.coordinates, noise, text, own)
-        return MemoryCache(layers, own.readings)
+        return MemoryCache(layers, own.readings, own.guess)
 
     def add_memory_attention(self) -> None:
         """Give every layer attention of its own to the memory (bench/backbones/memory_attention.py), untrained."""
@@ -271,7 +298,8 @@ class VideoDiT(nn.Module):
         prompt = TextTokens(self.text_in(text.tokens), text.kept)
         layers = []
         for index, block in enumerate(self.blocks):
-            before, reading = (part[index] if part else None for part in memory or ([], []))
+            before = memory.layers[index] if memory and memory.layers else None
+            reading = memory.readings[index] if memory and memory.readings else None
             x, own = block(x, positions, noise, prompt, before, reading)
             layers.append(own)
         return x, layers
@@ -287,6 +315,11 @@ class VideoDiT(nn.Module):
         places = self._rotation(memory.coordinates)
         readers = [block.read_memory for block in self.blocks if isinstance(block, Block)]
         return [reader.key_value(memory.tokens.to(dtype), places) for reader in readers if reader is not None]
+
+    def _found(self, memory: MemoryTokens, dtype: torch.dtype) -> KeyValue | None:
+        if self.first_guess is None:
+            return None
+        return self.first_guess.key_value(memory.tokens.to(dtype), memory.coordinates)
 
     def _unpatchify(
         self, x: Float[Tensor, "batch tokens patch"], frames: int, height: int, width: int

@@ -46,10 +46,10 @@ def block_coordinates(
 
 
 class Rotation(NamedTuple):
-    """What positions do to a head: computed once, used by every layer."""
+    """What positions do to heads: to all alike, or to each in its own way."""
 
-    cosine: Float[Tensor, "tokens 1 pairs"]
-    sine: Float[Tensor, "tokens 1 pairs"]
+    cosine: Float[Tensor, "tokens #heads pairs"]
+    sine: Float[Tensor, "tokens #heads pairs"]
 
     @property
     def back(self) -> "Rotation":
@@ -79,6 +79,16 @@ def rotation(
     ]
     turned = torch.cat(angles, dim=1)[:, None]
     return Rotation(turned.cos().float(), turned.sin().float())
+
+
+def oblique_rotation(coordinates: Float[Tensor, "tokens 3"], waves: Float[Tensor, "heads pairs 3"]) -> Rotation:
+    """Angles that grow along a direction of its own for every pair: `waves` are radians per token along t, h and w.
+
+    Waves along the axes add up to functions of place like f(h) + g(w); those along diagonals to all functions, as
+    the terms of a Fourier series do (for queries and keys: Heo et al. 2024, arXiv 2403.13298).
+    """
+    angles = (coordinates[:, None, None] * waves.float()).sum(-1)
+    return Rotation(angles.cos(), angles.sin())
 
 
 def rotate(x: Float[Tensor, "batch tokens heads channel"], by: Rotation) -> Float[Tensor, "batch tokens heads channel"]:

@@ -15,8 +15,9 @@ from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
-START_GAIN = 0.6
-"""Of every convolution, after which the spread of one that latents have stays about one through all layers."""
+START_STRENGTH = 6.0
+"""Spread that the first convolution gives latents, and that stays through all layers. Beside it the SiLU of what was
+brought to a spread of one is little: the branch begins about linear, and learns its bends (docs/RESULTS.md)."""
 
 
 class WindowAttention(nn.Module):
@@ -101,10 +102,11 @@ class HighBranch(nn.Module):
         Drawn independently, the weights of five layers mix a block so badly that a linear read-out of the result is
         learned several times slower (docs/RESULTS.md).
         """
-        for convolution in self.convolutions:
+        for number, convolution in enumerate(self.convolutions):
             assert isinstance(convolution, CausalConv3d)
             weight, (time, rows, columns) = convolution.conv.weight, convolution.conv.stride
-            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns), gain=START_GAIN)
+            gain = START_STRENGTH if number == 0 else 1.0
+            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns), gain=gain)
             top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
             nn.init.zeros_(weight)
             weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns] = block

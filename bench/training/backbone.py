@@ -22,14 +22,12 @@ from bench.backbones.dit import Block, MemoryTokens, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
-from bench.training.dense import dense_encoders
 from bench.training.flow import flow_loss
+from bench.training.guessing import PLAIN, dense_encoders
 
 FROM_TEXT, FROM_FRAMES, FROM_THEMSELVES = 0.05, 0.05, 0.15
 DENSE_LESSONS = 0.4
 """How often those three come up when dense tokens are learned, of how often they did before."""
-PLAIN = 0.2
-"""How often the small copy stands alone then."""
 NEAR = 4.0
 """What queries and keys have in common before training; what they learn from begins with a spread of 0.6."""
 SHARPEST = 2.8

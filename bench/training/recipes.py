@@ -31,8 +31,8 @@ from bench.training import vae as vae_recipe
 from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
-from bench.training.dense import ImitationLearner, dense_encoders
 from bench.training.frame_query import FrameQueryLearner
+from bench.training.guessing import PLAIN, GuessLearner, dense_encoders
 from bench.training.latents import Segment, encode_all, pixel_weights, statistics
 from bench.training.loop import Recipe, Trained, moved, train
 from bench.training.validation import recall_psnr
@@ -41,11 +41,11 @@ from bench.training.windows import Alternating, Plan, Windows
 from bench.types import Size
 
 Report = Callable[[str, int, int, str], None]
-"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode`, `imitate` and `train`."""
+"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode`, `guess` and `train`."""
 
 LORA_RANK = 32
-IMITATION = 3
-"""Steps of it for each step of stage one. They are short: the DiT takes no part."""
+GUESSING = 3
+"""Steps with the first guess alone for each step of stage one."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
@@ -55,7 +55,7 @@ RECIPES = {
     "dit-dense": Recipe(
         steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
     ),
-    # φ goes on from its imitation, which was lost at the pace of the LoRA (docs/RESULTS.md)
+    # φ goes on from what it has learned with the guess, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
         steps=500,
         batch=8,
@@ -193,15 +193,18 @@ def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
     plan = Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed)
     batches: Dataset[dict[str, Tensor]] = Windows(learned.segments, plan)
     facts: dict[str, Any] = {}
+    # few blocks and many examples: what is in a token is learned from where there is little else to look at
+    close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
+    cuts, held_back = Windows(learned.segments, close), Windows(kept.segments, close)
     if dense:
         learner.dit, learner.text, parents = _backbone(place)
         facts = {"note": f"goes on from the DiT `{parents['dit'][:16]}…`"}
-        for rate in rates:  # and with its codes, where it has practised before
-            if (practised := _master(place, rate)) is not None:
-                learner.dense[str(rate)] = practised
-        # few blocks and many examples: what is in a token is learned from where there is little else to look at
-        close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
-        batches = Alternating(batches, Windows(learned.segments, close))
+        batches = Alternating(batches, cuts)
+    name = "dit-dense" if dense else "dit"
+    codes = learner.dense if dense else dense_encoders(place.shapes, rates)
+    started = _start_guess(place, recipe, learner.dit, codes, learned, (cuts, held_back), name)
+    if not started.done:
+        return started
     small = HistoryEncoder(place.shapes, rates[-1], Variant.ONLY_LOW)
 
     def validate(model: nn.Module) -> dict[str, float]:
@@ -212,22 +215,25 @@ def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
             for name, encoder in encoders.items()
         }
 
-    ended = train(learner, batches, validate, recipe, place.work / ("dit-dense" if dense else "dit"), _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = replace(ended, seconds=started.seconds + ended.seconds)
     if ended.writes:
         about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training=facts)
-        _write(place, "dit", learner.state_dict(), about, recipe, ended, learned.videos, validate(learner.eval()))
+        # the codes of dense tokens were for practice
+        tensors = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("dense.")}
+        _write(place, "dit", tensors, about, recipe, ended, learned.videos, validate(learner.eval()))
     return ended
 
 
 def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
-    """Frame query: φ and a LoRA of the DiT. Before that, φ imitates what the DiT practised on."""
+    """Frame query: φ and a LoRA of the DiT. Before that, φ learns with the DiT's first guess alone."""
     rate = Rate.parse(memory.rate)
     space, learned, kept = _encoded(place, (rate,))
     dit, text, parents = _backbone(place)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    started = _imitate(place, recipe, memory, encoder, dit, batches, kept)
+    started = _start_encoder(place, recipe, memory, encoder, dit, learned, kept)
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)
@@ -242,7 +248,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     facts: dict[str, Any] = {}
     if started is not None:
         ended = replace(ended, seconds=started.seconds + ended.seconds)
-        facts = {"note": f"before these, {started.step} steps of imitation"}
+        facts = {"note": f"before these, {started.step} steps with the first guess alone"}
     if ended.writes:
         args = _args(memory, stage=1) | {"undeclared": memory.undeclared}
         about = About("history", place.shapes, parents, args, facts)
@@ -316,40 +322,49 @@ def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
     return dit, text, {**parents, "dit": digest(path)}
 
 
-def _imitate(
+def _start_guess(
+    place: Workplace,
+    recipe: Recipe,
+    dit: VideoDiT,
+    codes: nn.ModuleDict,
+    learned: _Latents,
+    cuts: tuple[Windows, Windows],  # to learn from, and held back
+    name: str,
+) -> Trained:
+    """Learn the DiT's first guess, with the codes of dense tokens."""
+    guessing = GuessLearner(dit, dict(codes.items()), learned.weights, plain=PLAIN, guess_learns=True)
+    ended = _guess(place, replace(recipe, learning_rate=3e-3), guessing, name, *cuts)
+    dit.requires_grad_(True)
+    # what the layers had learned to answer is in the guess now: they begin again with nothing to add to it
+    nn.init.zeros_(dit.last_layer.weight)
+    nn.init.zeros_(dit.last_layer.bias)
+    return ended
+
+
+def _start_encoder(
     place: Workplace,
     recipe: Recipe,
     memory: Memory,
     encoder: HistoryEncoder,
     dit: VideoDiT,
-    batches: Windows,
+    learned: _Latents,
     kept: _Latents,
 ) -> Trained | None:
-    """Bring the encoder near the dense tokens of its rate. None where there are none, or nothing to learn them with."""
-    rate = encoder.rate
-    master = _master(place, rate)
-    if master is None or encoder.high is None:
+    """Let the encoder learn to tell the DiT's first guess what it can. None where there is nothing to learn."""
+    if encoder.high is None or dit.first_guess is None:
         return None
-    learner = ImitationLearner(encoder, master, dit.first_layer, batches[0])
-    held_back = Windows(kept.segments, Plan(4, (rate,), whole=1.0, seed=recipe.seed + 1))
-    longer = replace(recipe, steps=IMITATION * recipe.steps, encoder_pace=1.0)
-    folder, told = place.work / f"{memory.stage_one_name}-start", _training(place, "imitate")
-    ended = train(learner, batches, lambda model: {"left": _loss_on(held_back, model)}, longer, folder, told)
-    if ended.done:
-        learner.finish()
-    return ended
+    plan = Plan(recipe.batch, (encoder.rate,), seed=recipe.seed)
+    held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
+    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, learned.weights)
+    longer = replace(recipe, steps=GUESSING * recipe.steps, encoder_pace=1.0)
+    return _guess(place, longer, guessing, memory.stage_one_name, Windows(learned.segments, plan), held_back)
 
 
-def _master(place: Workplace, rate: Rate) -> HistoryEncoder | None:
-    """What made the dense tokens of this rate, if the DiT has practised on some."""
-    path, prefix = place.weights / "dit.safetensors", f"dense.{rate}."
-    tensors, _ = load(path)
-    if not any(name.startswith(prefix) for name in tensors):
-        return None
-    master = dense_encoders(place.shapes, (rate,))[str(rate)]
-    assert isinstance(master, HistoryEncoder)
-    fill(master, tensors, prefix, path)
-    return master
+def _guess(
+    place: Workplace, recipe: Recipe, guessing: GuessLearner, name: str, learned: Windows, kept: Windows
+) -> Trained:
+    folder, told = place.work / f"{name}-start", _training(place, "guess")
+    return train(guessing, learned, lambda model: {"left": _loss_on(kept, model)}, recipe, folder, told)
 
 
 def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:

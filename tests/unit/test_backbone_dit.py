@@ -12,7 +12,7 @@ from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
 from bench.backbones.memory_attention import reading_state
 from bench.backbones.rate import Rate
-from bench.backbones.rope import block_coordinates, frame_coordinates, rotate, rotation
+from bench.backbones.rope import block_coordinates, frame_coordinates, oblique_rotation, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
 from bench.errors import UsageError
 from bench.training.backbone import start_reading
@@ -130,6 +130,62 @@ def test_only_rotated_values_say_from_where_they_were_read(dit: VideoDiT) -> Non
         attention(x, here, attention.key_value(noise(1, 4, 32, seed=5), positions)) for positions in (moved, here)
     )
     assert torch.equal(far, near) != dit.shapes.rotate_values
+
+
+@torch.no_grad()
+def test_oblique_waves_see_how_far_and_whereto() -> None:
+    waves = torch.tensor([[[0.0, 0.5, 0.5], [0.0, 0.5, -0.5]]])  # of one head: its two pairs turn along two diagonals
+    value = noise(1, 1, 1, 4).expand(1, 4, 1, 4)
+    here = frame_coordinates(torch.tensor([2.0]), 2, 2)
+
+    def seen(by: list[float]) -> torch.Tensor:
+        shown = rotate(value, oblique_rotation(here + torch.tensor(by), waves))
+        return rotate(shown, oblique_rotation(here, waves).back)
+
+    torch.testing.assert_close(seen([0.0, 0.0, 0.0]), value)
+    across = seen([0.0, 1.0, -1.0])  # the first pair turns along the other diagonal alone
+    torch.testing.assert_close(across[..., [0, 2]], value[..., [0, 2]])
+    assert not torch.allclose(across[..., [1, 3]], value[..., [1, 3]])
+    assert not torch.allclose(seen([0.0, 1.0, 1.0]), seen([0.0, -1.0, -1.0]))
+    torch.testing.assert_close(seen([9.0, 0.0, 0.0]), value)  # and no time
+
+
+@pytest.fixture
+def guessing() -> VideoDiT:
+    torch.manual_seed(0)
+    dit = VideoDiT(replace(SHAPES, first_guess=True)).eval()
+    assert dit.first_guess is not None
+    torch.nn.init.normal_(dit.first_guess.out.weight)
+    return dit
+
+
+@torch.no_grad()
+def test_a_first_guess_is_linear_in_the_block_that_covers_a_place(guessing: VideoDiT) -> None:
+    times, places = torch.arange(2.0), block_coordinates(0, (1, 2, 2), Rate(2, 2, 2))
+    tokens = noise(1, 4, 32)
+    guess = guessing.guess(MemoryTokens(tokens, places), times, 4, 4)
+    assert guess.shape == (1, 3, 2, 8, 8)
+    torch.testing.assert_close(guessing.guess(MemoryTokens(3 * tokens, places), times, 4, 4), 3 * guess)
+    other = tokens.clone()
+    other[:, 0] += noise(1, 32, seed=2)  # the block at the top left
+    change = (guessing.guess(MemoryTokens(other, places), times, 4, 4) - guess).abs()
+    assert float(change[..., 4:, :].max()) < 0.2 * float(change[..., :4, :4].max())
+    assert float(change[..., :4, 4:].max()) < 0.2 * float(change[..., :4, :4].max())
+    assert float(change[..., :2, :2].min()) > 0
+    assert float((change[..., :2, :2] - change[..., 2:4, 2:4]).abs().max()) > 0.1  # every place has a part of its own
+    far = guessing.guess(MemoryTokens(tokens, places), times + 100, 4, 4)
+    torch.testing.assert_close(far, torch.zeros_like(far))
+
+
+@torch.no_grad()
+def test_a_guess_that_is_right_is_the_answer_to_pure_noise(guessing: VideoDiT) -> None:
+    torch.nn.init.zeros_(guessing.last_layer.weight)
+    torch.nn.init.zeros_(guessing.last_layer.bias)
+    latents = guessing.guess(memory(), TIMES, 2, 3)
+    guess = noise(*latents.shape) - guessing(noise(*latents.shape), torch.ones(2, 2), TIMES, prompt(), memory())
+    torch.testing.assert_close(guess, latents)
+    nothing = guessing(noise(*latents.shape), torch.ones(2, 2), TIMES, prompt())
+    torch.testing.assert_close(nothing, noise(*latents.shape))
 
 
 @torch.no_grad()

@@ -1,0 +1,73 @@
+"""What is learned with the DiT's first guess alone: an encoder whose tokens tell it as much of the latents as they can.
+
+A step takes a tenth of one with the whole DiT. First the guess itself is learned, with `dense` tokens: the small video
+and beside it a linear code of the block, one matrix per rate. The code is no memory of the project: the DiT practises
+on it before there is an encoder, and it is thrown away. Then each history encoder starts here, before stage one.
+(Trained against a DiT that had only met small videos, convolutions learned nothing: docs/RESULTS.md.)
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.backbones.config import Shapes
+from bench.backbones.dit import VideoDiT
+from bench.backbones.rate import Rate
+from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+
+PLAIN = 0.2
+"""How often the small video stands alone where dense tokens are learned from."""
+
+
+def dense_encoders(shapes: Shapes, rates: Sequence[Rate]) -> nn.ModuleDict:
+    """By the name of its rate, what makes dense tokens."""
+    encoders = nn.ModuleDict()
+    for rate in rates:
+        encoders[str(rate)] = encoder = HistoryEncoder(shapes, rate, Variant.ONLY_LOW)
+        encoder.high = LargePatchifier(shapes, rate)
+        weight, bias = encoder.high.blocks.conv.weight, encoder.high.blocks.conv.bias
+        assert bias is not None
+        nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
+        nn.init.zeros_(bias)
+    return encoders
+
+
+class GuessLearner(nn.Module):
+    """Encoders, by the name of their rate, with the error of what the DiT guesses from their tokens.
+
+    `plain` is how often the small video stands alone. All of the DiT rests, but for its guess where `guess_learns`.
+    """
+
+    weights: Tensor
+
+    def __init__(
+        self,
+        dit: VideoDiT,
+        encoders: Mapping[str, nn.Module],
+        weights: Float[Tensor, " channel"],
+        *,
+        plain: float = 0.0,
+        guess_learns: bool = False,
+    ) -> None:
+        super().__init__()
+        self.dit, self.encoders, self.plain = dit.requires_grad_(False), nn.ModuleDict(encoders), plain
+        if dit.first_guess is None:
+            raise ValueError("this DiT makes no first guess")
+        dit.first_guess.requires_grad_(guess_learns)
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, encoder = batch["latents"], self.encoders[str(Rate(*batch["rate"].tolist()))]
+        assert isinstance(encoder, HistoryEncoder)
+        name = "whole"
+        if float(torch.rand(())) < self.plain:
+            encoder, name = HistoryEncoder(encoder.shapes, encoder.rate, Variant.ONLY_LOW), "plain"
+        memory = encoder(latents, batch["low"], self.dit.first_layer)
+        times = torch.arange(latents.shape[2], dtype=torch.float32, device=latents.device)
+        rows, columns = self.dit.shapes.patch[1:]
+        guess = self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns)
+        error = (guess - latents).float().square()
+        loss = (error * self.weights[:, None, None, None]).mean()
+        return loss, {name: loss.detach()}
