@@ -45,7 +45,7 @@ Report = Callable[[str, int, int, str], None]
 
 LORA_RANK = 32
 GUESSING = 3
-"""Steps with the first guess alone for each step of stage one."""
+"""Steps with the first guess alone for each step of what comes after it."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
@@ -333,9 +333,13 @@ def _start_guess(
 ) -> Trained:
     """Learn the DiT's first guess, with the codes of dense tokens."""
     guessing = GuessLearner(dit, dict(codes.items()), learned.weights, plain=PLAIN, guess_learns=True)
-    ended = _guess(place, replace(recipe, learning_rate=3e-3), guessing, name, *cuts)
+    ended = _guess(place, replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3), guessing, name, *cuts)
+    # now it rests: what all other layers do on top of a guess that encoders learn to tell alone would not fit another
+    assert dit.first_guess is not None
     dit.requires_grad_(True)
-    # what the layers had learned to answer is in the guess now: they begin again with nothing to add to it
+    dit.first_guess.requires_grad_(False)
+    codes.requires_grad_(False)
+    # what the layers had learned to answer is in the guess: they begin again with nothing to add to it
     nn.init.zeros_(dit.last_layer.weight)
     nn.init.zeros_(dit.last_layer.bias)
     return ended
