@@ -116,11 +116,18 @@ class HighBranch(nn.Module):
     def forward(
         self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
+        x = self.before(len(self.convolutions), latents, stream)
+        y: Tensor = self.project(self.attention(x, stream), stream)
+        return y
+
+    def before(
+        self, number: int, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+    ) -> Float[Tensor, "batch channel2 time2 height2 width2"]:
+        """What the convolution of that number gets; after the last, what the attention gets."""
         x = latents
-        for convolution in self.convolutions:
+        for convolution in self.convolutions[:number]:
             x = convolution(x, stream)
             # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
             # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength
             x = x + F.silu(x * inverse_rms(x, 1e-6))
-        y: Tensor = self.project(self.attention(x, stream), stream)
-        return y
+        return x

@@ -35,6 +35,7 @@ from bench.training.frame_query import FrameQueryLearner
 from bench.training.guessing import PLAIN, GuessLearner, dense_encoders
 from bench.training.latents import Segment, encode_all, pixel_weights, statistics
 from bench.training.loop import Recipe, Trained, moved, train
+from bench.training.principal import start_principal
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
 from bench.training.windows import Alternating, Plan, Windows
@@ -46,6 +47,8 @@ Report = Callable[[str, int, int, str], None]
 LORA_RANK = 32
 GUESSING = 3
 """Steps with the first guess alone for each step of what comes after it."""
+PRINCIPAL = 40
+"""Batches from which the principal components are taken that φ starts with."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
@@ -359,9 +362,12 @@ def _start_encoder(
         return None
     plan = Plan(recipe.batch, (encoder.rate,), seed=recipe.seed)
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
+    batches = Windows(learned.segments, plan)
+    if isinstance(encoder.high, HighBranch):
+        start_principal(encoder.high, [batches[index]["latents"] for index in range(PRINCIPAL)], learned.weights)
     guessing = GuessLearner(dit, {str(encoder.rate): encoder}, learned.weights)
     longer = replace(recipe, steps=GUESSING * recipe.steps, encoder_pace=1.0)
-    return _guess(place, longer, guessing, memory.stage_one_name, Windows(learned.segments, plan), held_back)
+    return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
 
 
 def _guess(

@@ -1,0 +1,53 @@
+"""A start for φ that knows the latents: every convolution keeps the principal components of the blocks it sees.
+
+Drawn at random, the convolution onto the DiT's token grid keeps 96 of 192 numbers and with them half of what is in a
+patch, and the next one 192 of 1,536. What a linear layer per block has from its first steps takes them a thousand.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bench.backbones.causal import CausalConv3d
+from bench.memories.history_high import START_STRENGTH, HighBranch
+
+
+@torch.no_grad()
+def start_principal(
+    branch: HighBranch,
+    latents: Sequence[Float[Tensor, "_ channel _ _ _"]],
+    weights: Float[Tensor, " channel"],  # how much each channel counts, 1 on average
+) -> None:
+    """Set the convolutions of `branch` one after the other, each by what those before it make of `latents`."""
+    for number, convolution in enumerate(branch.convolutions):
+        assert isinstance(convolution, CausalConv3d)
+        weight, bias = convolution.conv.weight, convolution.conv.bias
+        assert bias is not None
+        if number == 0:  # strength counts from here on
+            scale = START_STRENGTH * weights.to(weight.device).sqrt()
+            weight *= (scale / START_STRENGTH)[:, None, None, None]
+            continue
+        time, rows, columns = convolution.conv.stride
+        inputs = torch.cat([_blocks(branch.before(number, part), (time, rows, columns)) for part in latents])
+        if inputs.shape[1] <= len(weight):  # all of it is kept already
+            continue
+        mean = inputs.mean(0)
+        spread = (inputs - mean).double()
+        strengths, vectors = torch.linalg.eigh(spread.T @ spread / len(spread))
+        strengths, vectors = strengths.flip(0)[: len(weight)], vectors.flip(1)[:, : len(weight)]
+        block = (START_STRENGTH * vectors.T / strengths.mean().sqrt()).to(weight.dtype)
+        top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
+        own = weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns]
+        own.copy_(block.reshape(own.shape))
+        bias.copy_(-block @ mean)
+
+
+def _blocks(x: Float[Tensor, "batch channel time height width"], stride: tuple[int, int, int]) -> Tensor:
+    """What each output has for its own block, one to a row."""
+    for axis, step in zip((2, 3, 4), stride, strict=True):
+        x = x.narrow(axis, 0, x.shape[axis] // step * step)
+    time, rows, columns = stride
+    x = x.unflatten(2, (-1, time)).unflatten(4, (-1, rows)).unflatten(6, (-1, columns))
+    return x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(0, 3)
