@@ -46,8 +46,9 @@ def start_principal(
 
 def _blocks(x: Float[Tensor, "batch channel time height width"], stride: tuple[int, int, int]) -> Tensor:
     """What each output has for its own block, one to a row."""
-    for axis, step in zip((2, 3, 4), stride, strict=True):
-        x = x.narrow(axis, 0, x.shape[axis] // step * step)
     time, rows, columns = stride
-    x = x.unflatten(2, (-1, time)).unflatten(4, (-1, rows)).unflatten(6, (-1, columns))
+    batch, channel, *sides = x.shape
+    counts = [side // step for side, step in zip(sides, stride, strict=True)]
+    x = x[:, :, : counts[0] * time, : counts[1] * rows, : counts[2] * columns]
+    x = x.reshape(batch, channel, counts[0], time, counts[1], rows, counts[2], columns)
     return x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(0, 3)

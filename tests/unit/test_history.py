@@ -17,6 +17,7 @@ from bench.errors import UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.memories.history_high import HighBranch
 from bench.memories.history_low import low_video
+from bench.training.principal import start_principal
 from bench.types import Size
 
 torch.set_num_threads(1)
@@ -252,3 +253,28 @@ def test_the_loss_on_a_queried_frame_reaches_every_weight_of_the_encoder() -> No
     (velocity - target).square().mean().backward()
     silent = [name for name, weight in encoder.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert silent == []
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rate", ["4x4x2", "2x2x1"])
+def test_a_branch_starts_with_the_principal_components_of_blocks(rate: str) -> None:
+    torch.manual_seed(0)
+    nano, compression = shapes("nano"), Rate.parse(rate)
+    block = compression.time, 2 * compression.height, 2 * compression.width
+    kinds = torch.randn(500, 16, *block) / (1 + torch.arange(500) / 20)[:, None, None, None, None]
+    latents = torch.einsum("bthwk,kcrsu->bctrhswu", torch.randn(4, 5, 8, 10, 500), kinds)
+    latents = latents.flatten(6).flatten(4, 5).flatten(2, 3) / 4
+
+    def left(branch: HighBranch) -> float:
+        """Of the blocks' variance, after the best linear read-out of what the attention gets."""
+        seen = branch.before(5, latents).movedim(1, -1).flatten(0, 3)
+        wanted = latents.unflatten(2, (-1, block[0])).unflatten(4, (-1, block[1])).unflatten(6, (-1, block[2]))
+        wanted = wanted.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(0, 3)
+        seen = torch.cat([seen, torch.ones(len(seen), 1)], dim=1)
+        answer = seen @ torch.linalg.lstsq(seen, wanted).solution
+        return float((answer - wanted).square().mean() / wanted.square().mean())
+
+    drawn, principal = HighBranch(nano, compression), HighBranch(nano, compression)
+    start_principal(principal, [latents[:2], latents[2:]], torch.ones(16))
+    assert left(principal) < 0.6 * left(drawn)
+    assert 3 < float(principal.before(5, latents).std()) < 9
