@@ -49,6 +49,8 @@ GUESSING = 3
 """Steps with the first guess alone for each step of what comes after it."""
 PRINCIPAL = 40
 """Batches from which the principal components are taken that φ starts with."""
+PRINCIPAL_PACE = 0.25
+"""Part of the learning rate at which φ goes on from them: at all of it they are lost in 200 steps (docs/RESULTS.md)."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
@@ -362,11 +364,13 @@ def _start_encoder(
         return None
     plan = Plan(recipe.batch, (encoder.rate,), seed=recipe.seed)
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    batches = Windows(learned.segments, plan)
+    batches, pace = Windows(learned.segments, plan), 1.0
     if isinstance(encoder.high, HighBranch):
+        pace = PRINCIPAL_PACE
         start_principal(encoder.high, [batches[index]["latents"] for index in range(PRINCIPAL)], learned.weights)
     guessing = GuessLearner(dit, {str(encoder.rate): encoder}, learned.weights)
-    longer = replace(recipe, steps=GUESSING * recipe.steps, encoder_pace=1.0)
+    rate = pace * recipe.learning_rate
+    longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=rate, encoder_pace=1.0)
     return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
 
 
