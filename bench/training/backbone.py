@@ -7,7 +7,7 @@ resolutions. No history encoder takes part.
 
 A DiT that learned this reads of a token only what the small copy fills: a third of its dimensions, and what else an
 encoder puts there goes by unseen. So it goes on with `dense` tokens, in which a linear code of the block fills the rest
-(bench/training/dense.py).
+(bench/training/guessing.py).
 """
 
 from collections.abc import Mapping, Sequence
