@@ -209,13 +209,15 @@ def weights(
     states = [published.state(name) for name in chosen]
     table = Table(title=str(published.weights_dir()), title_justify="left")
     table.add_column("name", no_wrap=True)  # it is to be typed
-    for column in ("state", "size", "licence", "needed by", "from"):
-        table.add_column(column, overflow="fold", justify="right" if column == "size" else "left")
+    table.add_column("state", no_wrap=True)
+    table.add_column("size", no_wrap=True, justify="right")
+    table.add_column("licence; from; needed by", overflow="fold")
     for name, state in zip(chosen, states, strict=True):
         file = known[name]
         licence = f"{file.licence} (non-commercial)" if file.non_commercial else file.licence
         megabytes = f"{file.size_bytes / 1e6:.{0 if file.size_bytes > 1e6 else 2}f} MB"
-        table.add_row(name, state.status, megabytes, licence, ", ".join(file.needed_by), _host(file.url))
+        about = f"{licence}; {_host(file.url)}\n{', '.join(file.needed_by)}"
+        table.add_row(name, state.status, megabytes, about)
     out.print(table)
     if action == "fetch":
         absent = [state.file for state in states if state.status != "present"]
