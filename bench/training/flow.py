@@ -45,5 +45,12 @@ def flow_loss(
     if memory is not None and dit.first_guess is not None:
         # as it shows in the latents: what a guess leaves of them is small, of a velocity at little noise it is not
         error = error * (level.square() + ((1 - level) * LEFT_BY_GUESS).square())[:, :, asked]
+    return weighed(error, weights)
+
+
+def weighed(
+    error: Float[Tensor, "batch channel time height width"], weights: Float[Tensor, " channel"]
+) -> Float[Tensor, ""]:
+    """The mean of errors, each channel by its weight."""
     loss: Tensor = (error * weights[:, None, None, None]).mean()
     return loss

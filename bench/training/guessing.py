@@ -16,6 +16,7 @@ from bench.backbones.config import Shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+from bench.training.flow import weighed
 
 PLAIN = 0.2
 """How often the small video stands alone where dense tokens are learned from."""
@@ -69,5 +70,5 @@ class GuessLearner(nn.Module):
         rows, columns = self.dit.shapes.patch[1:]
         guess = self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns)
         error = (guess - latents).float().square()
-        loss = (error * self.weights[:, None, None, None]).mean()
+        loss = weighed(error, self.weights)
         return loss, {name: loss.detach()}

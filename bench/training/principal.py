@@ -25,9 +25,8 @@ def start_principal(
         assert isinstance(convolution, CausalConv3d)
         weight, bias = convolution.conv.weight, convolution.conv.bias
         assert bias is not None
-        if number == 0:  # strength counts from here on
-            scale = START_STRENGTH * weights.to(weight.device).sqrt()
-            weight *= (scale / START_STRENGTH)[:, None, None, None]
+        if number == 0:  # components are the principal ones of what shows from here on
+            weight *= weights.to(weight.device).sqrt()[:, None, None, None]
             continue
         time, rows, columns = convolution.conv.stride
         inputs = torch.cat([_blocks(branch.before(number, part), (time, rows, columns)) for part in latents])

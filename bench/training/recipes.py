@@ -238,7 +238,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    started = _start_encoder(place, recipe, memory, encoder, dit, learned, kept)
+    started = _start_encoder(place, recipe, memory, encoder, dit, batches, kept)
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)
@@ -356,19 +356,18 @@ def _start_encoder(
     memory: Memory,
     encoder: HistoryEncoder,
     dit: VideoDiT,
-    learned: _Latents,
+    batches: Windows,
     kept: _Latents,
 ) -> Trained | None:
     """Let the encoder learn to tell the DiT's first guess what it can. None where there is nothing to learn."""
     if encoder.high is None or dit.first_guess is None:
         return None
-    plan = Plan(recipe.batch, (encoder.rate,), seed=recipe.seed)
-    held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    batches, pace = Windows(learned.segments, plan), 1.0
+    held_back = Windows(kept.segments, replace(batches.plan, batch=4, whole=1.0, seed=recipe.seed + 1))
+    pace = 1.0
     if isinstance(encoder.high, HighBranch):
         pace = PRINCIPAL_PACE
-        start_principal(encoder.high, [batches[index]["latents"] for index in range(PRINCIPAL)], learned.weights)
-    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, learned.weights)
+        start_principal(encoder.high, [batches[index]["latents"] for index in range(PRINCIPAL)], kept.weights)
+    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights)
     rate = pace * recipe.learning_rate
     longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=rate, encoder_pace=1.0)
     return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
