@@ -22,9 +22,6 @@ def train(
     decoder_only: Annotated[
         bool, Parameter(help="VAE: go on with the decoder of the one that is there; its latents stay.", negative="")
     ] = False,
-    dense: Annotated[
-        bool, Parameter(help="DiT: go on with the one that is there; it learns to read fuller tokens.", negative="")
-    ] = False,
     rate: Annotated[str, Parameter(help="Of the memory, HxWxT.")] = "4x4x2",
     variant: Annotated[Variant, Parameter(help="The paper's encoder, or one of its ablations.")] = "proposed",
     frozen: Annotated[bool, Parameter(help="Stage two: keep the encoder as stage one left it.", negative="")] = False,
@@ -61,7 +58,7 @@ def train(
         train_vae,
     )
 
-    recipe = replace(RECIPES["dit-dense" if model == "dit" and dense else model], **_changes(set_))
+    recipe = replace(RECIPES[model], **_changes(set_))
     memory = Memory(rate, Variants(variant), undeclared, window, without_stage_one, frozen)
     with progress() as report:
         if procedural:
@@ -70,7 +67,7 @@ def train(
         if model == "vae":
             ended = train_vae(place, recipe, decoder_only)
         elif model == "dit":
-            ended = train_dit(place, recipe, dense)
+            ended = train_dit(place, recipe)
         elif model == "stage1":
             ended = train_stage_one(place, recipe, memory)
         else:

@@ -36,7 +36,7 @@ class Shapes:
     rope_base: float = 10000.0  # of the rotary positions: how much slower the slowest wave turns than the fastest
     rope_fastest: float = 1.0  # what the fastest wave turns by from one token to the next, in radians
     rotate_values: bool = False  # positions turn what is read too: see `SelfAttention`
-    first_guess: bool = False  # a linear guess from the memory before all layers: see `FirstGuess`
+    first_guess: int = 0  # width of a linear guess from the memory before all layers (`FirstGuess`); 0: there is none
     history_heads: int = 8
     history_window: int = 4  # frames of memory that the encoder's attention looks at, its own included
 
@@ -107,11 +107,11 @@ _SHAPES = {
         Shapes(
             *("nano", 192, 4, 4, 768, 128),
             vae_width=16,
-            history_channels=(24, 48, 96, 192),
+            history_channels=(24, 48, 128, 192),
             rope_base=100.0,
             rope_fastest=math.pi,
             rotate_values=True,
-            first_guess=True,
+            first_guess=1536,
         ),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
         # the published model has 20 blocks of two streams and 40 of one, 12.8 billion parameters; our blocks are all

@@ -18,24 +18,11 @@ from bench.backbones.config import Shapes
 from bench.backbones.first_guess import FirstGuess
 from bench.backbones.memory_attention import MemoryAttention
 from bench.backbones.rope import Rotation, frame_coordinates, rotate, rotation
+from bench.backbones.tokens import MemoryTokens, TextTokens
 from bench.errors import UsageError
 
 LEFT_BY_GUESS = 0.3
 """Spread of what a first guess leaves of latents whose spread is one: 0.2 to 0.5, by rate (docs/RESULTS.md)."""
-
-
-class MemoryTokens(NamedTuple):
-    """A memory as the DiT reads it: vectors of its inner width, and where each sits."""
-
-    tokens: Float[Tensor, "batch memory width"]
-    coordinates: Float[Tensor, "memory 3"]  # (t, h, w) in units of the DiT's token grid: block centres
-
-
-class TextTokens(NamedTuple):
-    """An encoded prompt; `kept` is False where a shorter prompt of the batch was padded."""
-
-    tokens: Float[Tensor, "batch words text_width"]
-    kept: Bool[Tensor, "batch words"]
 
 
 class Groups(NamedTuple):
@@ -54,7 +41,7 @@ class MemoryCache(NamedTuple):
 
     layers: list[KeyValue]  # by layer: what frames find in the sequence
     readings: list[KeyValue]  # by layer: what they find by attention of its own; empty without it
-    guess: KeyValue | None  # what the first guess finds
+    tokens: MemoryTokens  # what the first guess reads
 
 
 class RMSNorm(nn.RMSNorm):
@@ -218,20 +205,20 @@ class VideoDiT(nn.Module):
         level_of = sigma[:, None, :, None, None].to(noisy.dtype)
         spread = (level_of.square() + (1 - level_of).square()).sqrt()  # of `noisy`, whose latents have a spread of one
         frames, height, width = noisy.shape[2], noisy.shape[3] // rows, noisy.shape[4] // columns
-        x, coordinates = self.patchify(noisy / spread, times)
+        x, coordinates, _ = self.patchify(noisy / spread, times)
         group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
         if isinstance(memory, MemoryTokens) and self.isolated_memory:
             memory = self.remember(memory, text)
-        guess, unknown = torch.zeros_like(noisy), 1.0  # and the spread of what it leaves of the latents
-        if self.first_guess is not None and memory is not None:
-            guess, unknown = self.guess(memory, times, height, width), LEFT_BY_GUESS
+        guess, unknown = torch.zeros_like(noisy), self.unknown(memory, times)[:, None, None].to(noisy.dtype)
+        if self.first_guess is not None and memory is not None and bool((unknown < 1).any()):
+            guess = self.guess(memory, times, height, width)
             x = x + F.conv3d(guess, self.first_layer.weight, stride=self.shapes.patch).flatten(2).transpose(1, 2)
         if isinstance(memory, MemoryTokens):
             x = torch.cat([memory.tokens.to(x.dtype), x], dim=1)
             coordinates = torch.cat([memory.coordinates, coordinates])
             group = F.pad(group + 1, (len(memory.coordinates), 0))
             sigma = torch.cat([torch.zeros_like(sigma[:, :1]), sigma], dim=1)
-            memory = MemoryCache([], self._readings(memory, x.dtype), None)
+            memory = MemoryCache([], self._readings(memory, x.dtype), memory)
         level = self.sigma_in(waves(sigma).to(x.dtype))
         x, _ = self._through_blocks(x, coordinates, self._noise(level, group), text, memory)
         shown = frames * height * width
@@ -248,7 +235,8 @@ class VideoDiT(nn.Module):
     ) -> MemoryTokens:
         """Latent frames as they are: the tokens of the first layer, and where they sit."""
         x = self.first_layer(latents)
-        return MemoryTokens(x.flatten(2).transpose(1, 2), frame_coordinates(times, *x.shape[3:]))
+        coordinates = frame_coordinates(times, *x.shape[3:])
+        return MemoryTokens(x.flatten(2).transpose(1, 2), coordinates, torch.ones_like(coordinates[:, 0]))
 
     def guess(
         self, memory: MemoryTokens | MemoryCache, times: Float[Tensor, " time"], height: int, width: int
@@ -257,11 +245,21 @@ class VideoDiT(nn.Module):
 
         Raises ValueError for a DiT that has none.
         """
-        found = memory.guess if isinstance(memory, MemoryCache) else self._found(memory, self.first_layer.weight.dtype)
-        if self.first_guess is None or found is None:
+        if self.first_guess is None:
             raise ValueError("this DiT makes no first guess")
-        patches = self.first_guess(frame_coordinates(times, height, width), found)
-        return self._unpatchify(patches, len(times), height, width)
+        told = memory.tokens if isinstance(memory, MemoryCache) else memory
+        told = told._replace(tokens=told.tokens.to(self.first_layer.weight.dtype))
+        return self._unpatchify(self.first_guess(told, times, height, width), len(times), height, width)
+
+    def unknown(
+        self, memory: MemoryTokens | MemoryCache | None, times: Float[Tensor, " time"]
+    ) -> Float[Tensor, " time"]:
+        """Spread of what is to be found out about each frame: one, but where the first guess has a say."""
+        everything = torch.ones_like(times)
+        if self.first_guess is None or memory is None:
+            return everything
+        told = memory.tokens if isinstance(memory, MemoryCache) else memory
+        return torch.where(told.covers(times).any(1), LEFT_BY_GUESS, everything)
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.
@@ -275,9 +273,9 @@ class VideoDiT(nn.Module):
         clean = torch.zeros(len(tokens), 1, device=tokens.device)
         group = torch.zeros(tokens.shape[1], dtype=torch.long, device=tokens.device)
         noise = self._noise(self.sigma_in(waves(clean).to(dtype)), group)
-        own = MemoryCache([], self._readings(memory, dtype), self._found(memory, dtype))
+        own = MemoryCache([], self._readings(memory, dtype), memory)
         _, layers = self._through_blocks(tokens, memory.coordinates, noise, text, own)
-        return MemoryCache(layers, own.readings, own.guess)
+        return own._replace(layers=layers)
 
     def add_memory_attention(self) -> None:
         """Give every layer attention of its own to the memory (bench/backbones/memory_attention.py), untrained."""
@@ -315,11 +313,6 @@ class VideoDiT(nn.Module):
         places = self._rotation(memory.coordinates)
         readers = [block.read_memory for block in self.blocks if isinstance(block, Block)]
         return [reader.key_value(memory.tokens.to(dtype), places) for reader in readers if reader is not None]
-
-    def _found(self, memory: MemoryTokens, dtype: torch.dtype) -> KeyValue | None:
-        if self.first_guess is None:
-            return None
-        return self.first_guess.key_value(memory.tokens.to(dtype), memory.coordinates)
 
     def _unpatchify(
         self, x: Float[Tensor, "batch tokens patch"], frames: int, height: int, width: int

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from bench.backbones.config import Shapes
-from bench.backbones.dit import TextTokens
+from bench.backbones.tokens import TextTokens
 
 MOST_BYTES = 256
 """A prompt is cut after this many bytes."""

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbones.config import Shapes
-from bench.backbones.dit import TextTokens, VideoDiT
+from bench.backbones.dit import VideoDiT
 from bench.backbones.memory_attention import MemoryAttention
 from bench.backbones.text import TextEncoder, to_bytes
+from bench.backbones.tokens import TextTokens
 from bench.checkpoints.about import digest
 from bench.checkpoints.files import fill, load, require
 from bench.checkpoints.folder import checkpoint_file, checkpoint_folder, default_device

@@ -4,14 +4,13 @@ Each section is two seconds at the backbone's rate. What it costs does not grow 
 the tokens of memory that every section reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import ceil
 
 import numpy as np
-import torch
 
 from bench.backbones.causal import Stream
-from bench.backbones.dit import MemoryTokens
+from bench.backbones.tokens import MemoryTokens, joined
 from bench.errors import UsageError
 from bench.generation.prompts import nearest
 from bench.generation.sampler import Sampler, Sight
@@ -102,12 +101,4 @@ def _settled(context: Context) -> MemoryTokens | None:
     whole: MemoryTokens | None = context.tokens
     if whole is None or context.settled is None:
         return whole
-    tokens, places = whole
-    return MemoryTokens(tokens[:, context.settled], places[context.settled])
-
-
-def joined(parts: Sequence[MemoryTokens]) -> MemoryTokens:
-    """The tokens of sections one after the other, with their places."""
-    return MemoryTokens(
-        torch.cat([part.tokens for part in parts], dim=1), torch.cat([part.coordinates for part in parts])
-    )
+    return whole.picked(context.settled)

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.backbones.dit import MemoryCache, MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import MemoryCache, VideoDiT
+from bench.backbones.tokens import MemoryTokens, TextTokens
 from bench.errors import UsageError
 from bench.memories.history_stream import seeded_noise
 

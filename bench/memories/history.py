@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
-from bench.backbones.dit import MemoryTokens
 from bench.backbones.rate import Rate
-from bench.backbones.rope import block_coordinates
+from bench.backbones.tokens import MemoryTokens, block_tokens
 from bench.memories.history_high import HighBranch
 
 
@@ -109,8 +108,7 @@ class HistoryEncoder(nn.Module):
         blocks, height, width = merged.shape[2:]
         if stream is not None:
             stream[self] = first + blocks
-        coordinates = block_coordinates(first, (blocks, height, width), self.rate, merged.device)
-        return MemoryTokens(merged.flatten(2).transpose(1, 2), coordinates)
+        return block_tokens(merged.flatten(2).transpose(1, 2), first, (blocks, height, width), self.rate)
 
     def small(
         self, low: Float[Tensor, "batch channel blocks height width"], first_layer: nn.Module

@@ -15,10 +15,6 @@ from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
-START_STRENGTH = 6.0
-"""Spread that the first convolution gives latents, and that stays through all layers. Beside it the SiLU of what was
-brought to a spread of one is little: the branch begins about linear, and learns its bends (docs/RESULTS.md)."""
-
 
 class WindowAttention(nn.Module):
     """Every token looks at its own frame of memory and at the few before it.
@@ -34,6 +30,8 @@ class WindowAttention(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.to_parts = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
+        nn.init.zeros_(self.out.weight)  # begin by leaving every token as it is
+        nn.init.zeros_(self.out.bias)
 
     def forward(
         self, x: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
@@ -91,6 +89,11 @@ class HighBranch(nn.Module):
                 CausalConv3d(third, widest, (1, rate.height + 2, rate.width + 2), (1, rate.height, rate.width)),
             ]
         )
+        # how much of its SiLU each channel adds to itself. None at first: the branch begins linear, and learns what
+        # its bends are good for (as in ReZero, Bachlechner et al. 2021, arXiv 2003.04887)
+        self.bends = nn.ParameterList(
+            torch.zeros(channels, 1, 1, 1) for channels in (first, second, third, third, widest)
+        )
         self.attention = WindowAttention(widest, shapes)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
         self._start_orthogonal()
@@ -102,11 +105,10 @@ class HighBranch(nn.Module):
         Drawn independently, the weights of five layers mix a block so badly that a linear read-out of the result is
         learned several times slower (docs/RESULTS.md).
         """
-        for number, convolution in enumerate(self.convolutions):
+        for convolution in self.convolutions:
             assert isinstance(convolution, CausalConv3d)
             weight, (time, rows, columns) = convolution.conv.weight, convolution.conv.stride
-            gain = START_STRENGTH if number == 0 else 1.0
-            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns), gain=gain)
+            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns))
             top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
             nn.init.zeros_(weight)
             weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns] = block
@@ -125,9 +127,9 @@ class HighBranch(nn.Module):
     ) -> Float[Tensor, "batch channel2 time2 height2 width2"]:
         """What the convolution of that number gets; after the last, what the attention gets."""
         x = latents
-        for convolution in self.convolutions[:number]:
+        for convolution, bend in zip(self.convolutions[:number], self.bends[:number], strict=True):
             x = convolution(x, stream)
             # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
             # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength
-            x = x + F.silu(x * inverse_rms(x, 1e-6))
+            x = x + bend * F.silu(x * inverse_rms(x, 1e-6))
         return x

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.backbones.causal import Stream
-from bench.backbones.dit import MemoryTokens
+from bench.backbones.tokens import MemoryTokens
 from bench.checkpoints.load import Reader
 from bench.memories.history_low import low_video
 

@@ -21,9 +21,8 @@ import torch
 from torch import Tensor
 
 from bench.backbones.causal import Stream
-from bench.backbones.dit import MemoryTokens
 from bench.backbones.rate import Rate
-from bench.backbones.rope import block_coordinates
+from bench.backbones.tokens import MemoryTokens, block_tokens, joined
 from bench.checkpoints.about import digest
 from bench.checkpoints.folder import about_history, checkpoint_folder, history_name
 from bench.checkpoints.history_args import HistoryArgs
@@ -85,15 +84,15 @@ class HistoryMemory:
         """What the DiT reads, and which of it stands for a block that was full without the still at the end."""
         backbone = self.reader.backbone
         latents = _latents(self.header, self.reader)
-        tokens, places, settled = [], [], []
+        parts, settled = [], []
         for rate, part in zip(self.reader.args.rates, self.parts, strict=True):
             height, width = backbone.shapes.memory_grid(backbone.space.size, rate)
             values = np.frombuffer(part, "<f2").reshape(1, -1, backbone.shapes.width)
-            tokens.append(torch.from_numpy(values.astype(np.float32)))
-            places.append(block_coordinates(0, (values.shape[1] // (height * width), height, width), rate))
+            tokens = torch.from_numpy(values.astype(np.float32)).to(backbone.space.device)
+            blocks = values.shape[1] // (height * width), height, width
+            parts.append(block_tokens(tokens, 0, blocks, rate))
             settled.append(torch.arange(values.shape[1]) < latents // rate.time * height * width)
-        device = backbone.space.device
-        return MemoryTokens(torch.cat(tokens, 1).to(device), torch.cat(places).to(device)), torch.cat(settled)
+        return joined(parts), torch.cat(settled)
 
 
 class TinyHistory:

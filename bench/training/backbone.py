@@ -1,33 +1,27 @@
 """The recipe of the DiT and its text encoder: what a video foundation model brings along before any memory is learned.
 
-Four lessons, mixed: video from text alone; the next frames from frames that are given; frames from their own latents
-in the first layer's tokens; and frames from a small copy of the video, put through the first layer and placed at the
-centres of the blocks it covers. The last makes tokens of another scale readable, which large models learn from mixed
-resolutions. No history encoder takes part.
-
-A DiT that learned this reads of a token only what the small copy fills: a third of its dimensions, and what else an
-encoder puts there goes by unseen. So it goes on with `dense` tokens, in which a linear code of the block fills the rest
-(bench/training/guessing.py).
+Two kinds of lessons in turn. Frames that a memory covers, from its tokens: the small video, most often with a linear
+code of the block beside it (bench/training/guessing.py), on which the DiT practises reading. And whole pictures of
+what comes next: from text alone, from the last frames as they are, or from the tokens of what was before. No history
+encoder takes part.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.backbones.config import Shapes
-from bench.backbones.dit import Block, MemoryTokens, VideoDiT
+from bench.backbones.dit import Block, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder, Variant
 from bench.training.flow import flow_loss
 from bench.training.guessing import PLAIN, dense_encoders
 
-FROM_TEXT, FROM_FRAMES, FROM_THEMSELVES = 0.05, 0.05, 0.15
-DENSE_LESSONS = 0.4
-"""How often those three come up when dense tokens are learned, of how often they did before."""
+GIVEN = 3
+"""Of the frames before a section, how many are given as they are, at most (the paper's sliding window)."""
 NEAR = 4.0
 """What queries and keys have in common before training; what they learn from begins with a spread of 0.6."""
 SHARPEST = 2.8
@@ -60,48 +54,44 @@ def start_reading(dit: VideoDiT) -> None:
 
 
 class BackboneLearner(nn.Module):
-    """DiT and text encoder with their loss. At the `dense` rates, tokens with a linear code of the block are read."""
+    """DiT and text encoder with their loss; `dense` are the codes of dense tokens, by the name of their rate."""
 
     weights: Tensor
 
-    def __init__(self, shapes: Shapes, weights: Tensor, dense: Sequence[Rate] = ()) -> None:
+    def __init__(self, shapes: Shapes, weights: Tensor, rates: Sequence[Rate]) -> None:
         super().__init__()
         self.register_buffer("weights", weights, persistent=False)
         self.dit, self.text = VideoDiT(shapes), TextEncoder(shapes)
         start_reading(self.dit)
         nn.init.zeros_(self.dit.last_layer.weight)
         nn.init.zeros_(self.dit.last_layer.bias)
-        self.dense = dense_encoders(shapes, dense)
+        self.dense = dense_encoders(shapes, rates)
+
+    def code(self, rate: Rate) -> HistoryEncoder:
+        """What makes dense tokens at a rate."""
+        return cast(HistoryEncoder, self.dense[str(rate)])
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        text = self.text(batch["text"])
-        lesson = float(torch.rand(())) / (DENSE_LESSONS if self.dense else 1.0)
         latents, (first, end) = batch["latents"], batch["query"].tolist()
-        if lesson < FROM_TEXT + FROM_FRAMES:
-            count = min(latents.shape[2], 4)
-            times = torch.arange(count, dtype=torch.float32, device=latents.device)
-            given = times < (0 if lesson < FROM_TEXT else 1 + int(torch.randint(max(1, count - 1), ())))
-            if given.all():
-                given = times < 0
-            loss = flow_loss(self.dit, latents[:, :, :count], times, text, None, self.weights, given)
-            return loss, {"from_text" if lesson < FROM_TEXT else "from_frames": loss.detach()}
-        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
-        if lesson < FROM_TEXT + FROM_FRAMES + FROM_THEMSELVES:
-            memory = self._themselves(latents, first, end)
-            loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory, self.weights)
-            return loss, {"from_themselves": loss.detach()}
-        rate, name = Rate(*batch["rate"].tolist()), "from_small"
-        encoder = HistoryEncoder(self.dit.shapes, rate, Variant.ONLY_LOW)
-        if str(rate) in self.dense and float(torch.rand(())) >= PLAIN:
-            encoder, name = cast(HistoryEncoder, self.dense[str(rate)]), "from_dense"
-        memory = encoder(latents, batch["low"], self.dit.first_layer)
-        loss = flow_loss(self.dit, latents[:, :, first:end], times, text, memory, self.weights)
+        rate = Rate(*batch["rate"].tolist())
+        history, start = batch["low"].shape[2] * rate.time, first
+        encoder = self.code(rate)
+        name = "from_dense"
+        if float(torch.rand(())) < PLAIN:
+            encoder, name = HistoryEncoder(self.dit.shapes, rate, Variant.ONLY_LOW), "from_small"
+        memory = encoder(latents[:, :, :history], batch["low"], self.dit.first_layer)
+        if first >= history:  # what comes next
+            name = ("next_from_text", "next_from_frames", "next_from_memory")[int(torch.randint(3, ()))]
+            if name == "next_from_frames":
+                start -= 1 + int(torch.randint(min(GIVEN, first), ()))
+        times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
+        loss = flow_loss(
+            self.dit,
+            latents[:, :, start:end],
+            times,
+            self.text(batch["text"]),
+            None if name in ("next_from_text", "next_from_frames") else memory,
+            self.weights,
+            times < first,
+        )
         return loss, {name: loss.detach()}
-
-    def _themselves(
-        self, latents: Float[Tensor, "batch channel time height width"], first: int, end: int
-    ) -> MemoryTokens:
-        """The asked frames and a neighbour on each side, uncompressed: what to copy, and what to tell it from."""
-        first, end = max(0, first - 1), min(latents.shape[2], end + 1)
-        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
-        return self.dit.patchify(latents[:, :, first:end], times)

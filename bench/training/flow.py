@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.backbones.dit import LEFT_BY_GUESS, MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import VideoDiT
+from bench.backbones.tokens import MemoryTokens, TextTokens
 
 PURE = 0.4
 """How many examples are pure noise. A recall begins there, and most of what it will be is read in that step."""
@@ -41,11 +42,10 @@ def flow_loss(
     noise = torch.randn_like(frames)
     level = sigma[:, None, :, None, None]
     predicted = dit((1 - level) * frames + level * noise, sigma, times, text, memory).float()
-    error: Tensor = (predicted - (noise - frames))[:, :, asked].square()
-    if memory is not None and dit.first_guess is not None:
-        # as it shows in the latents: what a guess leaves of them is small, of a velocity at little noise it is not
-        error = error * (level.square() + ((1 - level) * LEFT_BY_GUESS).square())[:, :, asked]
-    return weighed(error, weights)
+    # as it shows in the latents: what a guess leaves of them is small, of a velocity at little noise it is not
+    unknown = dit.unknown(memory, times)[:, None, None]
+    error = (predicted - (noise - frames)).square() * (level.square() + ((1 - level) * unknown).square())
+    return weighed(error[:, :, asked], weights)
 
 
 def weighed(

@@ -38,7 +38,8 @@ def dense_encoders(shapes: Shapes, rates: Sequence[Rate]) -> nn.ModuleDict:
 class GuessLearner(nn.Module):
     """Encoders, by the name of their rate, with the error of what the DiT guesses from their tokens.
 
-    `plain` is how often the small video stands alone. All of the DiT rests, but for its guess where `guess_learns`.
+    `plain` is how often the small video stands alone. All of the DiT rests, but where `guess_learns` for its guess and
+    the first layer, through which the small video comes.
     """
 
     weights: Tensor
@@ -57,6 +58,7 @@ class GuessLearner(nn.Module):
         if dit.first_guess is None:
             raise ValueError("this DiT makes no first guess")
         dit.first_guess.requires_grad_(guess_learns)
+        dit.first_layer.requires_grad_(guess_learns)
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

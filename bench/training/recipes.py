@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import VideoDiT
@@ -32,10 +31,10 @@ from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
 from bench.training.frame_query import FrameQueryLearner
-from bench.training.guessing import PLAIN, GuessLearner, dense_encoders
+from bench.training.guessing import PLAIN, GuessLearner
 from bench.training.latents import Segment, encode_all, pixel_weights, statistics
 from bench.training.loop import Recipe, Trained, moved, train
-from bench.training.principal import start_principal
+from bench.training.principal import start_patchifier, start_principal
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
 from bench.training.windows import Alternating, Plan, Windows
@@ -56,10 +55,7 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=4200, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
-    "dit-dense": Recipe(
-        steps=2600, batch=8, learning_rate=2e-3, warmup=50, ema=0.995, save_every=100, validate_every=650
-    ),
+    "dit": Recipe(steps=2400, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
     # φ goes on from what it has learned with the guess, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
         steps=500,
@@ -189,27 +185,18 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
     return ended
 
 
-def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
-    """The DiT with its text encoder, on the latents of the VAE; or the one that is there, with dense tokens."""
+def train_dit(place: Workplace, recipe: Recipe) -> Trained:
+    """The DiT with its text encoder, on the latents of the VAE. Before that, its first guess is learned alone."""
     rates = tuple(Rate.parse(rate) for rate in RATES)
     space, learned, kept = _encoded(place, rates)
     torch.manual_seed(recipe.seed)
-    learner = BackboneLearner(place.shapes, learned.weights, rates if dense else ())
-    plan = Plan(recipe.batch, rates, prompts=0.8, seed=recipe.seed)
-    batches: Dataset[dict[str, Tensor]] = Windows(learned.segments, plan)
-    facts: dict[str, Any] = {}
-    # few blocks and many examples: what is in a token is learned from where there is little else to look at
-    close = replace(plan, batch=6 * plan.batch, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 1)
-    cuts, held_back = Windows(learned.segments, close), Windows(kept.segments, close)
-    if dense:
-        learner.dit, learner.text, parents = _backbone(place)
-        facts = {"note": f"goes on from the DiT `{parents['dit'][:16]}…`"}
-        batches = Alternating(batches, cuts)
-    name = "dit-dense" if dense else "dit"
-    codes = learner.dense if dense else dense_encoders(place.shapes, rates)
-    started = _start_guess(place, recipe, learner.dit, codes, learned, (cuts, held_back), name)
+    learner = BackboneLearner(place.shapes, learned.weights, rates)
+    started = _start_guess(place, recipe, learner, learned, kept)
     if not started.done:
         return started
+    reading = Plan(recipe.batch, rates, seed=recipe.seed)
+    going_on = Plan(2 * recipe.batch, rates, longest=4, after=SECTION, whole=1.0, prompts=0.9, seed=recipe.seed + 1)
+    batches = Alternating(Windows(learned.segments, reading), Windows(learned.segments, going_on))
     small = HistoryEncoder(place.shapes, rates[-1], Variant.ONLY_LOW)
 
     def validate(model: nn.Module) -> dict[str, float]:
@@ -220,10 +207,11 @@ def train_dit(place: Workplace, recipe: Recipe, dense: bool = False) -> Trained:
             for name, encoder in encoders.items()
         }
 
-    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / "dit", _training(place))
     ended = replace(ended, seconds=started.seconds + ended.seconds)
     if ended.writes:
-        about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training=facts)
+        note = f"before these, {started.step} steps of the first guess alone"
+        about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training={"note": note})
         # the codes of dense tokens were for practice
         tensors = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("dense.")}
         _write(place, "dit", tensors, about, recipe, ended, learned.videos, validate(learner.eval()))
@@ -328,25 +316,25 @@ def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
 
 
 def _start_guess(
-    place: Workplace,
-    recipe: Recipe,
-    dit: VideoDiT,
-    codes: nn.ModuleDict,
-    learned: _Latents,
-    cuts: tuple[Windows, Windows],  # to learn from, and held back
-    name: str,
+    place: Workplace, recipe: Recipe, learner: BackboneLearner, learned: _Latents, kept: _Latents
 ) -> Trained:
     """Learn the DiT's first guess, with the codes of dense tokens."""
-    guessing = GuessLearner(dit, dict(codes.items()), learned.weights, plain=PLAIN, guess_learns=True)
-    ended = _guess(place, replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3), guessing, name, *cuts)
-    # now it rests: what all other layers do on top of a guess that encoders learn to tell alone would not fit another
-    assert dit.first_guess is not None
-    dit.requires_grad_(True)
-    dit.first_guess.requires_grad_(False)
-    codes.requires_grad_(False)
-    # what the layers had learned to answer is in the guess: they begin again with nothing to add to it
-    nn.init.zeros_(dit.last_layer.weight)
-    nn.init.zeros_(dit.last_layer.bias)
+    rates = tuple(Rate.parse(rate) for rate in learner.dense)
+    # few blocks and many examples: what is in a token is learned from where there is little else to look at
+    close = Plan(6 * recipe.batch, rates, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 2)
+    cuts, held_back = Windows(learned.segments, close), Windows(kept.segments, close)
+    for rate in rates:
+        of_rate = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
+        samples = [of_rate[index]["latents"] for index in range(PRINCIPAL)]
+        start_patchifier(cast(LargePatchifier, learner.code(rate).high), samples, learned.weights)
+    guessing = GuessLearner(learner.dit, dict(learner.dense.items()), learned.weights, plain=PLAIN, guess_learns=True)
+    longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3)
+    ended = _guess(place, longer, guessing, "dit", cuts, held_back)
+    # now they rest: what all other layers do on top of a guess that encoders learn to tell alone would not fit another
+    learner.dit.requires_grad_(True)
+    for part in (learner.dit.first_guess, learner.dit.first_layer, learner.dense):
+        assert part is not None
+        part.requires_grad_(False)
     return ended
 
 

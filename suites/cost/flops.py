@@ -44,9 +44,6 @@ def section(profile: Profile) -> Work:
     shown = tokens if rate is not None else tokens + memory  # uncompressed latents stand among the frames
     step = dit(shapes, own, tokens + memory, groups) + ends(shapes, shown)
     prefill = dit(shapes, memory, memory, 1) if isolated else 0
-    if shapes.first_guess and rate is not None:
-        found, read = first_guess(shapes, tokens, memory)
-        prefill, step = (prefill + found, step + read) if isolated else (0, step + found + read)
     frames = shapes.vae_stride[0] * SECTION_LATENTS
     return Work(
         vae_encode=vae_encode(shapes, frames, frame),
@@ -71,14 +68,6 @@ def block(shapes: Shapes, tokens: int, seen: int) -> int:
     own = 4 * linear(tokens, w, w) + attention(tokens, seen, w)
     prompt = 2 * linear(tokens, w, w) + 2 * linear(WORDS, w, w) + attention(tokens, WORDS, w)
     return own + prompt + linear(tokens, w, shapes.mlp_width) + linear(tokens, shapes.mlp_width, w)
-
-
-def first_guess(shapes: Shapes, tokens: int, memory: int) -> tuple[int, int]:
-    """The linear guess from a memory: what is done to the memory, and for every step."""
-    w, (_, rows, columns) = shapes.width, shapes.patch
-    patch = shapes.latent_channels * rows * columns
-    read = linear(tokens, memory, 2 * w) + linear(tokens, 2 * w, patch) + linear(tokens, patch, w)
-    return linear(memory, w, 2 * w), read
 
 
 def ends(shapes: Shapes, tokens: int) -> int:

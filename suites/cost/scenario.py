@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 
 from bench.backbones.causal import Stream
-from bench.backbones.dit import MemoryTokens
+from bench.backbones.tokens import MemoryTokens, joined
 from bench.checkpoints.load import Reader
-from bench.generation.rollout import joined
 from bench.generation.sampler import Sampler, Sight
 from bench.memories.history_stream import HistoryStream
 from bench.types import Frames, Size

@@ -8,12 +8,13 @@ from torch.nn import functional as F
 
 from bench.backbones.attention import attend
 from bench.backbones.config import Shapes, shapes
-from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import LEFT_BY_GUESS, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
 from bench.backbones.memory_attention import reading_state
 from bench.backbones.rate import Rate
-from bench.backbones.rope import block_coordinates, frame_coordinates, oblique_rotation, rotate, rotation
+from bench.backbones.rope import frame_coordinates, oblique_rotation, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
+from bench.backbones.tokens import MemoryTokens, TextTokens, block_tokens
 from bench.errors import UsageError
 from bench.training.backbone import start_reading
 
@@ -36,7 +37,7 @@ def prompt(words: int = 3, seed: int = 2) -> TextTokens:
 
 
 def memory(seed: int = 3, first: int = 0) -> MemoryTokens:
-    return MemoryTokens(noise(2, 8, 32, seed=seed), block_coordinates(first, (2, 2, 2), Rate(2, 2, 2)))
+    return block_tokens(noise(2, 8, 32, seed=seed), first, (2, 2, 2), Rate(2, 2, 2))
 
 
 LATENTS, SIGMA, TIMES = noise(2, 3, 2, 4, 6), torch.tensor([[1.0, 0.5], [0.3, 0.3]]), torch.tensor([4.0, 9.0])
@@ -62,10 +63,10 @@ def test_a_memory_at_another_place_or_of_other_content_changes_the_output(dit: V
 @torch.no_grad()
 def test_the_order_of_memory_tokens_does_not_matter_but_their_coordinates_do(dit: VideoDiT) -> None:
     given, order = memory(), torch.tensor([5, 2, 7, 0, 1, 3, 6, 4])
-    shuffled = MemoryTokens(given.tokens[:, order], given.coordinates[order])
+    shuffled = given.picked(order)
     expected = dit(LATENTS, SIGMA, TIMES, prompt(), given)
     torch.testing.assert_close(dit(LATENTS, SIGMA, TIMES, prompt(), shuffled), expected, rtol=0, atol=1e-5)
-    misplaced = MemoryTokens(given.tokens[:, order], given.coordinates)
+    misplaced = given._replace(tokens=given.tokens[:, order])
     assert (dit(LATENTS, SIGMA, TIMES, prompt(), misplaced) - expected).abs().max() > 1e-4
 
 
@@ -82,7 +83,7 @@ def test_memory_is_a_clean_group(dit: VideoDiT) -> None:
     """A memory token at rate 1x1x1 that holds what the first layer makes of a frame acts as that frame at sigma 0."""
     frame = noise(2, 3, 1, 4, 6, seed=8)
     tokens = dit.first_layer(frame).flatten(2).transpose(1, 2)
-    given = MemoryTokens(tokens, block_coordinates(3, (1, 2, 3), Rate(1, 1, 1)))
+    given = block_tokens(tokens, 3, (1, 2, 3), Rate(1, 1, 1))
     by_memory = dit(LATENTS, SIGMA, TIMES, prompt(), given)
     together = torch.cat([frame, LATENTS], dim=2), F.pad(SIGMA, (1, 0)), torch.tensor([3.0, 4.0, 9.0])
     torch.testing.assert_close(by_memory, dit(*together, prompt())[:, :, 1:], rtol=0, atol=1e-5)
@@ -153,7 +154,7 @@ def test_oblique_waves_see_how_far_and_whereto() -> None:
 @pytest.fixture
 def guessing() -> VideoDiT:
     torch.manual_seed(0)
-    dit = VideoDiT(replace(SHAPES, first_guess=True)).eval()
+    dit = VideoDiT(replace(SHAPES, first_guess=64)).eval()
     assert dit.first_guess is not None
     torch.nn.init.normal_(dit.first_guess.out.weight)
     return dit
@@ -161,20 +162,20 @@ def guessing() -> VideoDiT:
 
 @torch.no_grad()
 def test_a_first_guess_is_linear_in_the_block_that_covers_a_place(guessing: VideoDiT) -> None:
-    times, places = torch.arange(2.0), block_coordinates(0, (1, 2, 2), Rate(2, 2, 2))
-    tokens = noise(1, 4, 32)
-    guess = guessing.guess(MemoryTokens(tokens, places), times, 4, 4)
+    times, given = torch.arange(2.0), block_tokens(noise(1, 4, 32), 0, (1, 2, 2), Rate(2, 2, 2))
+    guess = guessing.guess(given, times, 4, 4)
     assert guess.shape == (1, 3, 2, 8, 8)
-    torch.testing.assert_close(guessing.guess(MemoryTokens(3 * tokens, places), times, 4, 4), 3 * guess)
-    other = tokens.clone()
+    torch.testing.assert_close(guessing.guess(given._replace(tokens=3 * given.tokens), times, 4, 4), 3 * guess)
+    other = given.tokens.clone()
     other[:, 0] += noise(1, 32, seed=2)  # the block at the top left
-    change = (guessing.guess(MemoryTokens(other, places), times, 4, 4) - guess).abs()
+    change = (guessing.guess(given._replace(tokens=other), times, 4, 4) - guess).abs()
     assert float(change[..., 4:, :].max()) < 0.2 * float(change[..., :4, :4].max())
     assert float(change[..., :4, 4:].max()) < 0.2 * float(change[..., :4, :4].max())
     assert float(change[..., :2, :2].min()) > 0
     assert float((change[..., :2, :2] - change[..., 2:4, 2:4]).abs().max()) > 0.1  # every place has a part of its own
-    far = guessing.guess(MemoryTokens(tokens, places), times + 100, 4, 4)
-    torch.testing.assert_close(far, torch.zeros_like(far))
+    after = guessing.guess(given, times + 2, 4, 4)  # no block covers these frames
+    torch.testing.assert_close(after, torch.zeros_like(after))
+    assert guessing.unknown(given, times + 1).tolist() == [pytest.approx(LEFT_BY_GUESS), 1.0]
 
 
 @torch.no_grad()

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import VideoDiT
+from bench.backbones.tokens import MemoryTokens, TextTokens
 from bench.memories.history_low import low_video
 from bench.types import Size
 from runners.meter_flops import counted
@@ -19,12 +20,18 @@ def small(**more: bool) -> Profile:
     return profile("nano", layers=2, frame=FRAME, rate="2x2x2", history_s=4.0, **more)
 
 
+def _history(asked: Profile) -> MemoryTokens:
+    """Tokens of a history that ended before the frames that are asked for."""
+    count = asked.history_tokens
+    return MemoryTokens(torch.zeros(1, count, asked.shapes.width), torch.full((count, 3), -9.0), torch.ones(count))
+
+
 @pytest.mark.parametrize("isolated", [False, True])
 def test_the_dit_does_what_its_formula_says(isolated: bool) -> None:
     asked = small(isolated=isolated)
     work = flops.section(asked)
     reader = build(asked)
-    memory = MemoryTokens(torch.zeros(1, asked.history_tokens, 192), torch.zeros(asked.history_tokens, 3))
+    memory = _history(asked)
     text = reader.backbone.prompt("x" * PROMPT_BYTES)
     noisy = torch.zeros(1, 16, 4, *asked.shapes.latent_grid(FRAME))
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
@@ -87,7 +94,7 @@ def test_the_formula_holds_at_paper_sizes(size: str) -> None:
     shapes = asked.shapes
     with torch.device("meta"), torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         dit = VideoDiT(shapes)
-        memory = MemoryTokens(torch.zeros(1, asked.history_tokens, shapes.width), torch.zeros(asked.history_tokens, 3))
+        memory = _history(asked)
         words = torch.zeros(1, flops.WORDS, shapes.text_width)
         text = TextTokens(words, torch.ones(1, flops.WORDS, dtype=torch.bool))
         noisy = torch.zeros(1, shapes.latent_channels, 4, *shapes.latent_grid(asked.frame))

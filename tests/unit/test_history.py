@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 from bench.backbones.causal import Stream
 from bench.backbones.config import Shapes, shapes
-from bench.backbones.dit import MemoryTokens, TextTokens, VideoDiT
+from bench.backbones.dit import VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
+from bench.backbones.tokens import MemoryTokens, TextTokens, joined
 from bench.backbones.vae import VideoVAE
 from bench.errors import UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
@@ -60,7 +61,7 @@ def encode(
         first += section.shape[2]
         latents = vae.encode(section, full).mean
         parts.append(encoder(latents, vae.encode(low, small).mean, first_layer, history))
-    return MemoryTokens(torch.cat([part.tokens for part in parts], 1), torch.cat([part.coordinates for part in parts]))
+    return joined(parts)
 
 
 @torch.no_grad()

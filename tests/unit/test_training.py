@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from bench.backbones.causal import Stream
 from bench.backbones.config import shapes
-from bench.backbones.dit import TextTokens, VideoDiT
+from bench.backbones.dit import VideoDiT
 from bench.backbones.rate import Rate
+from bench.backbones.tokens import TextTokens
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import read_about
 from bench.checkpoints.files import load
