@@ -12,7 +12,7 @@ from bench.backbones.dit import LEFT_BY_GUESS, VideoDiT
 from bench.backbones.lora import LoRALinear, add_lora, fold_lora, lora_state
 from bench.backbones.memory_attention import reading_state
 from bench.backbones.rate import Rate
-from bench.backbones.rope import frame_coordinates, oblique_rotation, rotate, rotation
+from bench.backbones.rope import block_coordinates, frame_coordinates, oblique_rotation, rotate, rotation
 from bench.backbones.text import MOST_BYTES, TextEncoder, to_bytes
 from bench.backbones.tokens import MemoryTokens, TextTokens, block_tokens
 from bench.errors import UsageError
