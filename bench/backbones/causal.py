@@ -45,6 +45,13 @@ class CausalConv3d(nn.Module):
         self.lead = 0 if kernel[0] == stride[0] else 2
         self.conv = nn.Conv3d(inputs, outputs, kernel, stride, padding=(0, rows, columns))
 
+    @property
+    def own_block(self) -> Float[Tensor, "outputs inputs time height width"]:
+        """The weights for the block that an output stands for, without its past and its neighbours; a view."""
+        weight, (time, rows, columns) = self.conv.weight, self.conv.stride
+        top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
+        return weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns]
+
     def forward(
         self, x: Float[Tensor, "batch inputs time height width"], stream: Stream | None = None
     ) -> Float[Tensor, "batch outputs time2 height2 width2"]:

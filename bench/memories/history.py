@@ -18,7 +18,7 @@ from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.tokens import MemoryTokens, block_tokens
-from bench.memories.history_high import HighBranch
+from bench.memories.history_high import HighBranch, require_same_blocks
 
 
 class Variant(Enum):
@@ -76,7 +76,7 @@ class HistoryEncoder(nn.Module):
         if variant is Variant.LARGE_PATCHIFIER:
             self.high = LargePatchifier(shapes, rate)
         elif variant is not Variant.ONLY_LOW:
-            self.high = HighBranch(shapes, rate)
+            self.high = HighBranch(shapes, rate, knows_small=self.reads_low)
 
     @property
     def reads_low(self) -> bool:
@@ -94,15 +94,12 @@ class HistoryEncoder(nn.Module):
 
         Raises `ValueError` when the two videos do not cover the same blocks.
         """
-        parts: list[Tensor] = [] if self.high is None else [self.high(latents, stream)]
-        if self.reads_low:
-            parts.append(self.small(low, first_layer))
-        if parts[0].shape != parts[-1].shape:
-            high, small = (tuple(part.shape[2:]) for part in parts)
-            raise ValueError(
-                f"the branches give {high} and {small} tokens (T, H, W): feed both the same frames, "
-                "and make the low ones with low_video"
-            )
+        parts = [self.small(low, first_layer)] if self.reads_low else []
+        if isinstance(self.high, HighBranch):
+            parts.append(self.high(latents, stream, low if self.reads_low else None))
+        elif self.high is not None:
+            parts.append(self.high(latents, stream))
+        require_same_blocks(parts[-1], parts[0])
         merged = torch.stack(parts).sum(0)
         first = 0 if stream is None else stream.get(self, 0)
         blocks, height, width = merged.shape[2:]

@@ -16,6 +16,15 @@ from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
 
+def require_same_blocks(high: Tensor, small: Tensor) -> None:
+    """Raises ValueError when the two branches have not the same tokens."""
+    if high.shape[2:] != small.shape[2:]:
+        raise ValueError(
+            f"the branches give {tuple(high.shape[2:])} and {tuple(small.shape[2:])} tokens (T, H, W): "
+            "feed both the same frames, and make the low ones with low_video"
+        )
+
+
 class WindowAttention(nn.Module):
     """Every token looks at its own frame of memory and at the few before it.
 
@@ -75,8 +84,9 @@ class HighBranch(nn.Module):
     (1, 192, 2, 3, 5)
     """
 
-    def __init__(self, shapes: Shapes, rate: Rate) -> None:
+    def __init__(self, shapes: Shapes, rate: Rate, *, knows_small: bool = True) -> None:
         super().__init__()
+        self.shapes = shapes
         first, second, third, widest = shapes.history_channels
         _, rows, columns = shapes.patch
         self.convolutions = nn.ModuleList(
@@ -85,8 +95,7 @@ class HighBranch(nn.Module):
                 CausalConv3d(first, second, (rate.time + 2, 3, 3), (rate.time, 1, 1)),
                 CausalConv3d(second, third, (3, rows + 2, columns + 2), (1, rows, columns)),  # the DiT's token grid
                 CausalConv3d(third, third),
-                # the kernel that is widest in space is flat in time, or it would hold most of the parameters
-                CausalConv3d(third, widest, (1, rate.height + 2, rate.width + 2), (1, rate.height, rate.width)),
+                CausalConv3d(third, widest, (1, rate.height, rate.width), (1, rate.height, rate.width)),
             ]
         )
         # how much of its SiLU each channel adds to itself. None at first: the branch begins linear, and learns what
@@ -94,42 +103,61 @@ class HighBranch(nn.Module):
         self.bends = nn.ParameterList(
             torch.zeros(channels, 1, 1, 1) for channels in (first, second, third, third, widest)
         )
+        # what the small video has of a block: to add what is missing from it and nothing twice, the branch knows it
+        self.small: nn.Conv3d | None = None
+        if knows_small:
+            self.small = nn.Conv3d(shapes.latent_channels, widest, shapes.patch, shapes.patch, bias=False)
+            nn.init.zeros_(self.small.weight)
         self.attention = WindowAttention(widest, shapes)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
-        self._start_orthogonal()
+        self._start_handing_on()
 
     @torch.no_grad()
-    def _start_orthogonal(self) -> None:
-        """Begin with layers that keep as much of their own block as fits, and look at no neighbour yet.
+    def _start_handing_on(self) -> None:
+        """Begin with layers that hand on the numbers of their own block as they are, and look at no neighbour yet.
 
-        Drawn independently, the weights of five layers mix a block so badly that a linear read-out of the result is
-        learned several times slower (docs/RESULTS.md).
+        The last convolution, the first with fewer channels than its block has numbers, begins with zeros: it learns
+        what to say as fast as one linear layer per block would, and at first adds nothing to the small video. (Where
+        one before it has too few channels, at rates of four latents and more, that begins with an orthogonal mixture.)
         """
-        for convolution in self.convolutions:
-            assert isinstance(convolution, CausalConv3d)
-            weight, (time, rows, columns) = convolution.conv.weight, convolution.conv.stride
-            block = nn.init.orthogonal_(weight.new_empty(*weight.shape[:2], time, rows, columns))
-            top, left = (weight.shape[3] - rows) // 2, (weight.shape[4] - columns) // 2
-            nn.init.zeros_(weight)
-            weight[:, :, weight.shape[2] - time :, top : top + rows, left : left + columns] = block
-            assert convolution.conv.bias is not None
+        alive = self.shapes.latent_channels  # how many of the channels say something
+        for convolution in (*self.convolutions[:-1], self.project):
+            assert isinstance(convolution, CausalConv3d) and convolution.conv.bias is not None
+            nn.init.zeros_(convolution.conv.weight)
             nn.init.zeros_(convolution.conv.bias)
+            own = convolution.own_block[:, :alive]
+            channels, numbers = len(own), own[0].numel()
+            rows = torch.eye(channels, numbers)
+            if numbers > channels and convolution is not self.project:
+                nn.init.orthogonal_(rows)
+            own.copy_(rows.reshape(own.shape))
+            alive = min(channels, numbers)
+        last = self.convolutions[-1]
+        for weight in last.parameters():
+            nn.init.zeros_(weight)
+
+    @torch.no_grad()
+    def listen(self, gains: Float[Tensor, " channel"]) -> None:
+        """Let each channel of the latents in with a strength of its own: before training, those that show the most."""
+        first = self.convolutions[0]
+        assert isinstance(first, CausalConv3d)
+        first.conv.weight *= gains.to(first.conv.weight)[:, None, None, None]
 
     def forward(
-        self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
+        self,
+        latents: Float[Tensor, "batch channel time height width"],
+        stream: Stream | None = None,
+        low: Float[Tensor, "batch channel blocks height3 width3"] | None = None,  # those of the small video
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
-        x = self.before(len(self.convolutions), latents, stream)
-        y: Tensor = self.project(self.attention(x, stream), stream)
-        return y
-
-    def before(
-        self, number: int, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
-    ) -> Float[Tensor, "batch channel2 time2 height2 width2"]:
-        """What the convolution of that number gets; after the last, what the attention gets."""
         x = latents
-        for convolution, bend in zip(self.convolutions[:number], self.bends[:number], strict=True):
+        for convolution, bend in zip(self.convolutions, self.bends, strict=True):
             x = convolution(x, stream)
             # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
             # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength
             x = x + bend * F.silu(x * inverse_rms(x, 1e-6))
-        return x
+        if self.small is not None and low is not None and low.shape[2]:
+            known = self.small(low)
+            require_same_blocks(x, known)
+            x = x + known
+        y: Tensor = self.project(self.attention(x, stream), stream)
+        return y

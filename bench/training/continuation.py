@@ -20,6 +20,7 @@ class ContinuationLearner(nn.Module):
     """φ and a LoRA with the loss of stage two. `window` latent frames before the section are given as they are."""
 
     weights: Tensor
+    slow = ("encoder.",)
 
     def __init__(self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, weights: Tensor, window: int) -> None:
         super().__init__()

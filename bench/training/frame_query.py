@@ -23,6 +23,7 @@ class FrameQueryLearner(nn.Module):
     """φ and the DiT's LoRA with the loss of stage one. The text encoder is frozen."""
 
     weights: Tensor
+    slow = ("encoder.",)
 
     def __init__(
         self, dit: VideoDiT, text: TextEncoder, encoder: HistoryEncoder, weights: Tensor, undeclared: float

@@ -16,8 +16,11 @@ from bench.backbones.config import Shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
+from bench.memories.history_high import HighBranch
 from bench.training.flow import weighed
 
+HANDING_ON = ("attention.", "bends.", *(f"convolutions.{number}." for number in range(4)))
+"""The parts of φ that begin by handing on what they get: they learn slowly, or what follows them would not settle."""
 PLAIN = 0.2
 """How often the small video stands alone where dense tokens are learned from."""
 
@@ -60,6 +63,12 @@ class GuessLearner(nn.Module):
         dit.first_guess.requires_grad_(guess_learns)
         dit.first_layer.requires_grad_(guess_learns)
         self.register_buffer("weights", weights, persistent=False)
+        self.slow = tuple(
+            f"encoders.{name}.high.{part}"
+            for name, encoder in encoders.items()
+            if isinstance(encoder, HistoryEncoder) and isinstance(encoder.high, HighBranch)
+            for part in HANDING_ON
+        )
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         latents, encoder = batch["latents"], self.encoders[str(Rate(*batch["rate"].tolist()))]

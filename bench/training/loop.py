@@ -35,7 +35,7 @@ class Recipe:
     learning_rate: float
     warmup: int = 100
     weight_decay: float = 0.01
-    encoder_pace: float = 1.0  # part of the learning rate at which a history encoder learns
+    slow_pace: float = 1.0  # part of the learning rate at which those parts learn that a learner calls `slow`
     clip: float = 1.0
     ema: float = 0.999
     precision: Literal["no", "bf16", "fp16"] = "bf16"
@@ -169,11 +169,12 @@ def moved(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor
 
 
 def _optimizer(learner: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Of what is trained; a history encoder, called `encoder` in its learner, has a pace of its own."""
-    groups: dict[float, list[nn.Parameter]] = {1.0: [], recipe.encoder_pace: []}
+    """Of what is trained; parameters whose names begin with one of the learner's `slow` have a pace of their own."""
+    slow = getattr(learner, "slow", ())
+    groups: dict[float, list[nn.Parameter]] = {1.0: [], recipe.slow_pace: []}
     for name, parameter in learner.named_parameters():
         if parameter.requires_grad:
-            groups[recipe.encoder_pace if name.startswith("encoder.") else 1.0].append(parameter)
+            groups[recipe.slow_pace if name.startswith(slow) else 1.0].append(parameter)
     return torch.optim.AdamW(
         [{"params": group, "lr": pace * recipe.learning_rate} for pace, group in groups.items() if group],
         betas=(0.9, 0.95),

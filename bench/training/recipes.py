@@ -34,7 +34,7 @@ from bench.training.frame_query import FrameQueryLearner
 from bench.training.guessing import PLAIN, GuessLearner
 from bench.training.latents import Segment, encode_all, pixel_weights, statistics
 from bench.training.loop import Recipe, Trained, moved, train
-from bench.training.principal import start_patchifier, start_principal
+from bench.training.principal import start_principal
 from bench.training.validation import recall_psnr
 from bench.training.video import Collection, collect
 from bench.training.windows import Alternating, Plan, Windows
@@ -47,9 +47,7 @@ LORA_RANK = 32
 GUESSING = 3
 """Steps with the first guess alone for each step of what comes after it."""
 PRINCIPAL = 40
-"""Batches from which the principal components are taken that φ starts with."""
-PRINCIPAL_PACE = 0.25
-"""Part of the learning rate at which φ goes on from them: at all of it they are lost in 200 steps (docs/RESULTS.md)."""
+"""Batches from which the principal components are taken that the codes of dense tokens start with."""
 NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
@@ -61,7 +59,7 @@ RECIPES = {
         steps=500,
         batch=8,
         learning_rate=2e-3,
-        encoder_pace=0.1,
+        slow_pace=0.1,
         warmup=20,
         ema=0.98,
         save_every=100,
@@ -71,7 +69,7 @@ RECIPES = {
         steps=120,
         batch=8,
         learning_rate=1e-3,
-        encoder_pace=0.1,
+        slow_pace=0.1,
         warmup=15,
         ema=0.95,
         save_every=60,
@@ -326,7 +324,7 @@ def _start_guess(
     for rate in rates:
         of_rate = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
         samples = [of_rate[index]["latents"] for index in range(PRINCIPAL)]
-        start_patchifier(cast(LargePatchifier, learner.code(rate).high), samples, learned.weights)
+        start_principal(cast(LargePatchifier, learner.code(rate).high), samples, learned.weights)
     guessing = GuessLearner(learner.dit, dict(learner.dense.items()), learned.weights, plain=PLAIN, guess_learns=True)
     longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3)
     ended = _guess(place, longer, guessing, "dit", cuts, held_back)
@@ -351,13 +349,10 @@ def _start_encoder(
     if encoder.high is None or dit.first_guess is None:
         return None
     held_back = Windows(kept.segments, replace(batches.plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    pace = 1.0
-    if isinstance(encoder.high, HighBranch):
-        pace = PRINCIPAL_PACE
-        start_principal(encoder.high, [batches[index]["latents"] for index in range(PRINCIPAL)], kept.weights)
     guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights)
-    rate = pace * recipe.learning_rate
-    longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=rate, encoder_pace=1.0)
+    if isinstance(encoder.high, HighBranch):
+        encoder.high.listen(kept.weights.sqrt())
+    longer = replace(recipe, steps=GUESSING * recipe.steps)
     return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
 
 
@@ -372,11 +367,6 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
     encoder = HistoryEncoder(place.shapes, rate, memory.variant)
     if isinstance(encoder.high, LargePatchifier):
         encoder.high.start_from(dit.first_layer)
-    elif isinstance(encoder.high, HighBranch) and encoder.reads_low:
-        # begin as the small video alone, which the DiT can read already, and learn what to add to it
-        nn.init.zeros_(encoder.high.project.conv.weight)
-        assert encoder.high.project.conv.bias is not None
-        nn.init.zeros_(encoder.high.project.conv.bias)
     return encoder
 
 
