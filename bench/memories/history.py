@@ -18,7 +18,7 @@ from bench.backbones.causal import CausalConv3d, Stream
 from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.tokens import MemoryTokens, block_tokens
-from bench.memories.history_high import HighBranch, require_same_blocks
+from bench.memories.history_high import HighBranch
 
 
 class Variant(Enum):
@@ -76,7 +76,13 @@ class HistoryEncoder(nn.Module):
         if variant is Variant.LARGE_PATCHIFIER:
             self.high = LargePatchifier(shapes, rate)
         elif variant is not Variant.ONLY_LOW:
-            self.high = HighBranch(shapes, rate, knows_small=self.reads_low)
+            self.high = HighBranch(shapes, rate)
+        # how much of the small video's token comes in, by channel: all of it, as in the paper. But where a first guess
+        # takes tokens apart by linear layers, what φ cannot foretell of the small video is only noise to what it says
+        # itself: there it begins with none, and takes in what helps (docs/RESULTS.md)
+        self.small_gain: nn.Parameter | None = None
+        if variant is Variant.PROPOSED:
+            self.small_gain = nn.Parameter(torch.full((shapes.width, 1, 1, 1), 0.0 if shapes.first_guess else 1.0))
 
     @property
     def reads_low(self) -> bool:
@@ -94,12 +100,16 @@ class HistoryEncoder(nn.Module):
 
         Raises `ValueError` when the two videos do not cover the same blocks.
         """
-        parts = [self.small(low, first_layer)] if self.reads_low else []
-        if isinstance(self.high, HighBranch):
-            parts.append(self.high(latents, stream, low if self.reads_low else None))
-        elif self.high is not None:
-            parts.append(self.high(latents, stream))
-        require_same_blocks(parts[-1], parts[0])
+        parts: list[Tensor] = [] if self.high is None else [self.high(latents, stream)]
+        if self.reads_low:
+            token = self.small(low, first_layer)
+            parts.append(token if self.small_gain is None else self.small_gain * token)
+        if parts[0].shape != parts[-1].shape:
+            high, small = (tuple(part.shape[2:]) for part in parts)
+            raise ValueError(
+                f"the branches give {high} and {small} tokens (T, H, W): feed both the same frames, "
+                "and make the low ones with low_video"
+            )
         merged = torch.stack(parts).sum(0)
         first = 0 if stream is None else stream.get(self, 0)
         blocks, height, width = merged.shape[2:]

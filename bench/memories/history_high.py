@@ -16,15 +16,6 @@ from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
 
-def require_same_blocks(high: Tensor, small: Tensor) -> None:
-    """Raises ValueError when the two branches have not the same tokens."""
-    if high.shape[2:] != small.shape[2:]:
-        raise ValueError(
-            f"the branches give {tuple(high.shape[2:])} and {tuple(small.shape[2:])} tokens (T, H, W): "
-            "feed both the same frames, and make the low ones with low_video"
-        )
-
-
 class WindowAttention(nn.Module):
     """Every token looks at its own frame of memory and at the few before it.
 
@@ -84,7 +75,7 @@ class HighBranch(nn.Module):
     (1, 192, 2, 3, 5)
     """
 
-    def __init__(self, shapes: Shapes, rate: Rate, *, knows_small: bool = True) -> None:
+    def __init__(self, shapes: Shapes, rate: Rate) -> None:
         super().__init__()
         self.shapes = shapes
         first, second, third, widest = shapes.history_channels
@@ -103,11 +94,6 @@ class HighBranch(nn.Module):
         self.bends = nn.ParameterList(
             torch.zeros(channels, 1, 1, 1) for channels in (first, second, third, third, widest)
         )
-        # what the small video has of a block: to add what is missing from it and nothing twice, the branch knows it
-        self.small: nn.Conv3d | None = None
-        if knows_small:
-            self.small = nn.Conv3d(shapes.latent_channels, widest, shapes.patch, shapes.patch, bias=False)
-            nn.init.zeros_(self.small.weight)
         self.attention = WindowAttention(widest, shapes)
         self.project = CausalConv3d(widest, shapes.width, (1, 1, 1))
         self._start_handing_on()
@@ -144,10 +130,7 @@ class HighBranch(nn.Module):
         first.conv.weight *= gains.to(first.conv.weight)[:, None, None, None]
 
     def forward(
-        self,
-        latents: Float[Tensor, "batch channel time height width"],
-        stream: Stream | None = None,
-        low: Float[Tensor, "batch channel blocks height3 width3"] | None = None,  # those of the small video
+        self, latents: Float[Tensor, "batch channel time height width"], stream: Stream | None = None
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
         x = latents
         for convolution, bend in zip(self.convolutions, self.bends, strict=True):
@@ -155,9 +138,5 @@ class HighBranch(nn.Module):
             # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
             # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength
             x = x + bend * F.silu(x * inverse_rms(x, 1e-6))
-        if self.small is not None and low is not None and low.shape[2]:
-            known = self.small(low)
-            require_same_blocks(x, known)
-            x = x + known
         y: Tensor = self.project(self.attention(x, stream), stream)
         return y
