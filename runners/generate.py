@@ -27,7 +27,9 @@ def generate(
     memory: Annotated[str, Parameter(help="The memory and its rate.")] = "history:4x4x2",
     history: Annotated[Path | None, Parameter(help="A clip to go on from; default: begin from nothing.")] = None,
     checkpoint: Annotated[str, Parameter(help="Other weights than those of stage two at this rate.")] = "",
-    steps: Annotated[int, Parameter(help="Steps of the sampler per section.")] = 8,
+    steps: Annotated[
+        int, Parameter(help="Steps of the sampler per section; at nano size more than one adds noise.")
+    ] = 1,
     seed: int = 0,
     json: Annotated[bool, Parameter(help="End stdout with one line of JSON.", negative="")] = False,
 ) -> None:

@@ -29,7 +29,7 @@ def train(
     undeclared: Annotated[float, Parameter(help="Stage one: part of queries that the encoder is not told.")] = 0.75,
     window: Annotated[
         int, Parameter(help="Stage two: latent frames before the section that are seen as they are.")
-    ] = 0,
+    ] = 3,
     work: Annotated[Path, Parameter(help="Frames, latents, states; may be deleted afterwards.")] = Path("training"),
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="Folder of the weights.")] = None,
     set_: Annotated[list[str], Parameter(name="--set", help="Change the recipe: steps=2000, minutes=9, …")] = [],  # noqa: B006

@@ -66,7 +66,7 @@ RECIPES = {
         validate_every=250,
     ),
     "stage2": Recipe(
-        steps=120,
+        steps=240,
         batch=8,
         learning_rate=1e-3,
         slow_pace=0.1,
@@ -114,7 +114,7 @@ class Memory:
     rate: str = "4x4x2"
     variant: Variant = Variant.PROPOSED
     undeclared: float = 0.75  # stage one: how often the encoder is not told what will be asked
-    window: int = 0  # stage two: latent frames before the section that the DiT sees as they are
+    window: int = 3  # stage two: latent frames before the section that the DiT sees as they are (the paper's option)
     without_stage_one: bool = False
     frozen: bool = False  # stage two: the encoder stays as stage one left it
 
