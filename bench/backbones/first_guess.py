@@ -34,7 +34,8 @@ class FirstGuess(nn.Module):
         self.waves = nn.Parameter(FASTEST * (2 * torch.rand(self.heads, width // self.heads // 2, 3) - 1))
         self.sharpness = nn.Parameter(torch.full((self.heads, 2), SHARPNESS))
         rows, columns = shapes.patch[1:]
-        self.out = nn.Linear(width, shapes.latent_channels * rows * columns)
+        self.patch = shapes.latent_channels * rows * columns
+        self.out = nn.Linear(width, self.patch)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -48,8 +49,7 @@ class FirstGuess(nn.Module):
             if len(near.spans):
                 frames.append(self._read(near, frame_coordinates(time[None], height, width)))
             else:
-                patch = self.out.out_features
-                frames.append(near.tokens.new_zeros(len(near.tokens), height * width, patch))
+                frames.append(near.tokens.new_zeros(len(near.tokens), height * width, self.patch))
         return torch.cat(frames, dim=1)
 
     def _read(self, memory: MemoryTokens, places: Float[Tensor, "tokens 3"]) -> Float[Tensor, "batch tokens patch"]:
