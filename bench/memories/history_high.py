@@ -67,7 +67,8 @@ class HighBranch(nn.Module):
     """3D convolutions with SiLU, attention at the widest, and a 1x1x1 projection to the DiT's width.
 
     Kernels are `stride + 2` long, so that every output sees its whole block and the neighbours of it, and an odd
-    row or column is dropped as in the DiT's patchifier. A stage without a stride, at the token grid, adds depth.
+    row or column is dropped as in the DiT's patchifier. A stage without a stride, at the token grid, adds depth. The
+    last one sees its block alone: what is around has come in before, and on top of it was noise to learn from.
 
     >>> from bench.backbones.config import shapes
     >>> branch = HighBranch(shapes("nano"), Rate.parse("4x4x2"))

@@ -92,7 +92,7 @@ def compress(shapes: Shapes, latents: int, frame: Size, rate: Rate) -> int:
         + conv(at_latents, first, second, (rate.time + 2) * 9)
         + conv(at_tokens, second, third, 3 * (rows + 2) * (columns + 2))
         + conv(at_tokens, third, third, 27)
-        + conv(memory, third, widest, (rate.height + 2) * (rate.width + 2))
+        + conv(memory, third, widest, rate.height * rate.width)
         + linear(memory, widest, 4 * widest)  # query, key, value and out
         + attention(memory, shapes.history_window * per_block, widest)
         + linear(memory, widest, shapes.width)
