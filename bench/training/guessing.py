@@ -3,7 +3,6 @@
 A step takes a tenth of one with the whole DiT. First the guess itself is learned, with `dense` tokens: the small video
 and beside it a linear code of the block, one matrix per rate. The code is no memory of the project: the DiT practises
 on it before there is an encoder, and it is thrown away. Then each history encoder starts here, before stage one.
-(Trained against a DiT that had only met small videos, convolutions learned nothing: docs/RESULTS.md.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +30,6 @@ def dense_encoders(shapes: Shapes, rates: Sequence[Rate]) -> nn.ModuleDict:
     for rate in rates:
         encoders[str(rate)] = encoder = HistoryEncoder(shapes, rate, Variant.ONLY_LOW)
         encoder.high = LargePatchifier(shapes, rate)
-        weight, bias = encoder.high.blocks.conv.weight, encoder.high.blocks.conv.bias
-        assert bias is not None
-        nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
-        nn.init.zeros_(bias)
     return encoders
 
 
