@@ -247,7 +247,7 @@ class VideoDiT(nn.Module):
         """
         if self.first_guess is None:
             raise ValueError("this DiT makes no first guess")
-        told = memory.tokens if isinstance(memory, MemoryCache) else memory
+        told = _tokens(memory)
         told = told._replace(tokens=told.tokens.to(self.first_layer.weight.dtype))
         return self._unpatchify(self.first_guess(told, times, height, width), len(times), height, width)
 
@@ -258,8 +258,7 @@ class VideoDiT(nn.Module):
         everything = torch.ones_like(times)
         if self.first_guess is None or memory is None:
             return everything
-        told = memory.tokens if isinstance(memory, MemoryCache) else memory
-        return torch.where(told.covers(times).any(1), LEFT_BY_GUESS, everything)
+        return torch.where(_tokens(memory).covers(times).any(1), LEFT_BY_GUESS, everything)
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.
@@ -320,6 +319,10 @@ class VideoDiT(nn.Module):
         rows, columns = self.shapes.patch[1:]
         x = x.reshape(len(x), frames, height, width, rows, columns, -1)
         return x.permute(0, 6, 1, 2, 4, 3, 5).flatten(5, 6).flatten(3, 4)  # batch c t (h r) (w s)
+
+
+def _tokens(memory: MemoryTokens | MemoryCache) -> MemoryTokens:
+    return memory.tokens if isinstance(memory, MemoryCache) else memory
 
 
 def waves(sigma: Float[Tensor, "batch groups"]) -> Float[Tensor, "batch groups 256"]:

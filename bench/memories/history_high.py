@@ -15,6 +15,10 @@ from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
 
+HANDING_ON = ("attention.", "bends.", *(f"convolutions.{number}." for number in range(4)))
+"""Parts of `HighBranch` that begin by handing on what they get, all but its last convolution and the projection: they
+learn slowly, or what follows them would not settle."""
+
 
 class WindowAttention(nn.Module):
     """Every token looks at its own frame of memory and at the few before it.
@@ -106,6 +110,7 @@ class HighBranch(nn.Module):
         The last convolution, the first with fewer channels than its block has numbers, begins with zeros: it learns
         what to say as fast as one linear layer per block would, and at first adds nothing to the small video. (Where
         one before it has too few channels, at rates of four latents and more, that begins with an orthogonal mixture.)
+        The projection hands on as many of its channels as the others left alive; attention wakes the rest.
         """
         alive = self.shapes.latent_channels  # how many of the channels say something
         for convolution in (*self.convolutions[:-1], self.project):
@@ -115,12 +120,11 @@ class HighBranch(nn.Module):
             own = convolution.own_block[:, :alive]
             channels, numbers = len(own), own[0].numel()
             rows = torch.eye(channels, numbers)
-            if numbers > channels and convolution is not self.project:
+            if numbers > channels:
                 nn.init.orthogonal_(rows)
             own.copy_(rows.reshape(own.shape))
             alive = min(channels, numbers)
-        last = self.convolutions[-1]
-        for weight in last.parameters():
+        for weight in self.convolutions[-1].parameters():
             nn.init.zeros_(weight)
 
     @torch.no_grad()

@@ -16,9 +16,9 @@ from bench.backbones.config import Shapes
 from bench.backbones.dit import Block, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.text import TextEncoder
-from bench.memories.history import HistoryEncoder, Variant
+from bench.memories.history import HistoryEncoder
 from bench.training.flow import flow_loss
-from bench.training.guessing import PLAIN, dense_encoders
+from bench.training.guessing import PLAIN, dense_encoders, practised
 
 GIVEN = 3
 """Of the frames before a section, how many are given as they are, at most (the paper's sliding window)."""
@@ -75,23 +75,17 @@ class BackboneLearner(nn.Module):
         latents, (first, end) = batch["latents"], batch["query"].tolist()
         rate = Rate(*batch["rate"].tolist())
         history, start = batch["low"].shape[2] * rate.time, first
-        encoder = self.code(rate)
-        name = "from_dense"
-        if float(torch.rand(())) < PLAIN:
-            encoder, name = HistoryEncoder(self.dit.shapes, rate, Variant.ONLY_LOW), "from_small"
-        memory = encoder(latents[:, :, :history], batch["low"], self.dit.first_layer)
-        if first >= history:  # what comes next
+        encoder = practised(self.dense, rate, PLAIN)
+        if first < history:
+            name = "from_small" if encoder.high is None else "from_dense"
+        else:  # what comes next
             name = ("next_from_text", "next_from_frames", "next_from_memory")[int(torch.randint(3, ()))]
-            if name == "next_from_frames":
-                start -= 1 + int(torch.randint(min(GIVEN, first), ()))
+        memory = None
+        if name == "next_from_frames":
+            start -= 1 + int(torch.randint(min(GIVEN, first), ()))
+        elif name != "next_from_text":
+            memory = encoder(latents[:, :, :history], batch["low"], self.dit.first_layer)
         times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
-        loss = flow_loss(
-            self.dit,
-            latents[:, :, start:end],
-            times,
-            self.text(batch["text"]),
-            None if name in ("next_from_text", "next_from_frames") else memory,
-            self.weights,
-            times < first,
-        )
+        text = self.text(batch["text"])
+        loss = flow_loss(self.dit, latents[:, :, start:end], times, text, memory, self.weights, times < first)
         return loss, {name: loss.detach()}

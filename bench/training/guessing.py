@@ -15,11 +15,9 @@ from bench.backbones.config import Shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
-from bench.memories.history_high import HighBranch
+from bench.memories.history_high import HANDING_ON, HighBranch
 from bench.training.flow import weighed
 
-HANDING_ON = ("attention.", "bends.", *(f"convolutions.{number}." for number in range(4)))
-"""The parts of φ that begin by handing on what they get: they learn slowly, or what follows them would not settle."""
 PLAIN = 0.2
 """How often the small video stands alone where dense tokens are learned from."""
 
@@ -31,6 +29,15 @@ def dense_encoders(shapes: Shapes, rates: Sequence[Rate]) -> nn.ModuleDict:
         encoders[str(rate)] = encoder = HistoryEncoder(shapes, rate, Variant.ONLY_LOW)
         encoder.high = LargePatchifier(shapes, rate)
     return encoders
+
+
+def practised(encoders: nn.ModuleDict, rate: Rate, plain: float) -> HistoryEncoder:
+    """The encoder of a rate; in `plain` of the cases, drawn by torch, the small video alone."""
+    encoder = encoders[str(rate)]
+    assert isinstance(encoder, HistoryEncoder)
+    if float(torch.rand(())) < plain:
+        return HistoryEncoder(encoder.shapes, rate, Variant.ONLY_LOW)
+    return encoder
 
 
 class GuessLearner(nn.Module):
@@ -66,15 +73,12 @@ class GuessLearner(nn.Module):
         )
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, encoder = batch["latents"], self.encoders[str(Rate(*batch["rate"].tolist()))]
-        assert isinstance(encoder, HistoryEncoder)
-        name = "whole"
-        if float(torch.rand(())) < self.plain:
-            encoder, name = HistoryEncoder(encoder.shapes, encoder.rate, Variant.ONLY_LOW), "plain"
+        latents = batch["latents"]
+        encoder = practised(self.encoders, Rate(*batch["rate"].tolist()), self.plain)
         memory = encoder(latents, batch["low"], self.dit.first_layer)
         times = torch.arange(latents.shape[2], dtype=torch.float32, device=latents.device)
         rows, columns = self.dit.shapes.patch[1:]
         guess = self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns)
         error = (guess - latents).float().square()
         loss = weighed(error, self.weights)
-        return loss, {name: loss.detach()}
+        return loss, {"plain" if encoder.high is None else "whole": loss.detach()}
