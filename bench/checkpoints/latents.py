@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bench.backbones.causal import Stream
 from bench.backbones.config import Shapes
+from bench.backbones.precision import has_fast_bfloat16
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import About
 from bench.checkpoints.files import fill, load
@@ -74,8 +75,8 @@ class LatentSpace:
         return pixels.float()
 
     def _fast(self) -> torch.autocast:
-        """bfloat16: three times as fast, on a CPU too, for less than 0.003 dB of the round trip."""
-        return torch.autocast(self.device.type, torch.bfloat16)
+        """bfloat16 where that is fast (three times, with AVX-512), for less than 0.003 dB of the round trip."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device))
 
 
 def latent_space(path: Path, digest: str, device: str) -> LatentSpace:

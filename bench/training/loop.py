@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -19,11 +19,17 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
+from bench.backbones.precision import has_fast_bfloat16
 from bench.digest import key
 from bench.errors import KeepframeError, UsageError
 
 Report = Callable[[int, int, str], None]
 """Called as `report(step, steps, what)`."""
+
+
+def _fast_precision() -> Literal["no", "bf16"]:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16" if has_fast_bfloat16(device) else "no"
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Recipe:
     slow_pace: float = 1.0  # part of the learning rate at which those parts learn that a learner calls `slow`
     clip: float = 1.0
     ema: float = 0.999
-    precision: Literal["no", "bf16", "fp16"] = "bf16"
+    precision: Literal["no", "bf16", "fp16"] = field(default_factory=_fast_precision)
     seed: int = 0
     save_every: int = 200
     validate_every: int = 500
