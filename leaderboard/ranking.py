@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from bench.errors import UsageError
 from bench.store import Store
-from runners.console import out
+from runners.console import out, say
 from suites.preference.export_file import VOTES, read_export
 from suites.preference.findings import Findings, Reading, findings
 from suites.preference.record import Record
@@ -82,9 +82,9 @@ def rank(
         print(render_study(found, printing.form), end="" if printing.form != "json" else "\n")
     if printing.output is not None:
         write_study(found, printing.output)
-        out.print(f"Page: {printing.output}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Page: {printing.output}")
     if printing.keep and scores is not None:
-        out.print(f"Kept: {keep(found, Store.existing(scores), run)}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Kept: {keep(found, Store.existing(scores), run)}")
     if printing.json and printing.form != "json":
         print(render_study(found, "json"))
     return 0

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from bench.errors import NotComparableError, UsageError
 from bench.types import Size
-from runners.console import last_line, out, progress
+from runners.console import last_line, out, progress, say
 from runners.verbs import Json, StorePath
 from suites.cost.profile import MOST_WARMING
 
@@ -172,10 +172,10 @@ def _measure(
         else:
             cost_text.show(grid, out)
     for note in dict.fromkeys(note for one in measured for note in one.notes):
-        out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        say(f"note: {note}")
     _say_reused(earlier)
     page = write_page(measured, grown, opened.root / "costs" / f"{measured[0].cost.key}.html")
-    out.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
+    say(f"Report: {page}")
     if json:
         last_line({**cost_text.document(measured, grown), "reused": earlier.reused, "report": str(page)})
     return 0
@@ -189,7 +189,7 @@ def _say_reused(earlier: "Earlier") -> None:
     if earlier.anew:
         lines.append(f"Measured anew: {'; '.join(earlier.anew)}.")
     for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: Path, *, json: bool) -> int:
@@ -229,7 +229,7 @@ def _compare(profiles: "list[Profile]", against: Against, effort: Effort, root: 
     names = candidate.name, baseline.name + code
     same = ["The two are the same: what is seen is noise."] if not code and baseline == candidate else []
     for line in (cost_text.judged(found["section"], names, minimum, needed), *same, *_busy(pairs)):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
     if json:
         last_line(
             {

@@ -16,7 +16,7 @@ from bench.video.footage import Footage, load
 from reports.benchmark_totals import leaderboards, total, total_styled, vbench2
 from reports.grids import counted, grids
 from reports.unscored import ended, lost, lost_said, noted
-from runners.console import err, last_line, out, progress
+from runners.console import err, last_line, out, progress, say
 from runners.session import Outcome, Report, carry_out
 from runners.verbs import Json, StorePath
 from runners.watch import Beside, build, other_models, paid, watch
@@ -92,7 +92,7 @@ def score(
     cost = _since(paid(opened), before)
     others = other_models(opened, beside)
     for note in _as_whom(others):
-        err.print(note, markup=False, soft_wrap=True)
+        say(note, to=err)
     results = opened.results(plan.key)
     found = compare(results)
     found = replace(found, warnings=tuple(line for line in found.warnings if line not in said))
@@ -102,7 +102,7 @@ def score(
     lines = [_done(outcome, results), *_judged(cost)]
     lines += [*(total(*one) for one in boards.items()), *(total_styled(*one) for one in styled.items())]
     for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
     if json:
         failed, dropped = (table.num_rows for table in lost(results))
         last_line(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from bench.store import Results
 from reports.grids import counted
-from runners.console import err
+from runners.console import err, say
 from runners.plan import Plan
 from suites.judging.protocol import DroppedOut
 
@@ -42,7 +42,7 @@ def noted(plan: Plan) -> list[str]:
     it."""
     lines = [*plan.warnings, *unavailable_said(plan.unavailable)]
     for line in lines:
-        err.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+        say(f"note: {line}", to=err)
     return lines
 
 
@@ -69,5 +69,5 @@ def ended(results: Results, unavailable: Collection[str]) -> int:
     ways += ["mend what failed and add --retry"] if failed.num_rows else []
     way = " or ".join(ways) or "ask for metrics that apply to these videos"
     said = f"keepframe: nothing was scored: {lost_said(results)}{missing}.\n  {way[0].upper()}{way[1:]}."
-    err.print(said, markup=False, highlight=False, soft_wrap=True)
+    say(said, to=err)
     return 1

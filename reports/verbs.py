@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.spec import RunSpec, load, parse
 from bench.store import Results, Store
 from reports.unscored import ended, noted
-from runners.console import err, last_line, out, progress
+from runners.console import err, last_line, out, progress, say
 from runners.estimate import estimate
 from runners.session import Outcome, execute, prepare
 from runners.verbs import Json, StorePath, quickstart_spec
@@ -114,7 +114,7 @@ def _measure(
     results = store.results(outcome.plan.key)
     page = _report(store, outcome, results)
     _show(results, said)
-    out.print(f"{_sentence(outcome, results)}\nReport: {page}", markup=False, highlight=False, soft_wrap=True)
+    say(f"{_sentence(outcome, results)}\nReport: {page}")
     if json:
         last_line(
             {
@@ -135,7 +135,7 @@ def _dry_run(spec: RunSpec, root: Path, *, retry: bool, json: bool) -> int:
     with progress() as report:
         plan = prepare(spec, root, report)
     guess = estimate(plan, store, retry=retry)
-    out.print(guess.text(), markup=False, highlight=False, soft_wrap=True)
+    say(guess.text())
     if json:
         last_line({"run": plan.key, **guess.document()})
     return 0
@@ -240,7 +240,7 @@ def report(
     page = output or report_path(opened, key)
     with err.status("writing the report"):
         write_report(opened, key, page)
-    out.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
+    say(f"Report: {page}")
     if json:
         last_line({"run": key, "report": str(page)})
     return 0

@@ -30,6 +30,11 @@ out = Console()
 err = Console(stderr=True)
 
 
+def say(line: str, to: Console = out) -> None:
+    """A line as it is: brackets are no markup, numbers have no colour, and paths are not broken."""
+    to.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress() -> Iterator[Any]:
     """Yields `report(stage, done, total, what)`."""

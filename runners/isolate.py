@@ -28,7 +28,7 @@ from cyclopts import Parameter
 
 from bench.digest import digest_bytes, key
 from bench.errors import KeepframeError, UnavailableError, UsageError, did_you_mean
-from runners.console import out
+from runners.console import say
 
 FOLDER_VARIABLE = "KEEPFRAME_BOXES"
 START_S = 300.0  # importing torch from a cold disk
@@ -113,7 +113,7 @@ def isolate(
     """
     if name not in RECIPES:
         raise UsageError(f"No box is called {name!r}.", did_you_mean(name, RECIPES))
-    out.print(f"The box {name!r} is at {build(RECIPES[name])}.", markup=False, highlight=False, soft_wrap=True)
+    say(f"The box {name!r} is at {build(RECIPES[name])}.")
 
 
 class Box:

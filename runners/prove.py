@@ -20,7 +20,7 @@ from bench.types import Clip, Prompt, Size
 from bench.video.clip import probe
 from bench.video.procedural import write_clip
 from runners import proof_weights
-from runners.console import err, last_line, out
+from runners.console import err, last_line, say
 from runners.isolate import borrow
 from runners.official import PLACES, VBENCH, Package, Video
 from runners.verbs import Json
@@ -103,19 +103,14 @@ def prove(
         if isinstance(found, NotProved):
             unproved.append(found)
             verb = "was not tried" if found.lacks else "is not proved"
-            err.print(f"{found.dimension} {verb}: {found.why}", markup=False, soft_wrap=True)
+            say(f"{found.dimension} {verb}: {found.why}", to=err)
             continue
         findings.append(found)
-        out.print(_line(found), markup=False, highlight=False, soft_wrap=True)
+        say(_line(found))
     agreed = sum(found.agree for found in findings)
     untried = [found.dimension for found in unproved if found.lacks]
     said = f"; not tried: {', '.join(untried)}" if untried else ""
-    out.print(
-        f"{agreed} of {len(chosen)} dimensions agree with vbench 0.1.5{said}.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{agreed} of {len(chosen)} dimensions agree with vbench 0.1.5{said}.")
     if json:
         last_line(
             {

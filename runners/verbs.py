@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench import registry
 from bench.errors import UsageError
-from runners.console import err, last_line, out
+from runners.console import err, last_line, out, say
 
 Json = Annotated[bool, Parameter(help="End stdout with one line of JSON.", negative="")]
 StorePath = Annotated[Path, Parameter(help="The result folder.", env_var="KEEPFRAME_STORE")]
@@ -58,7 +58,7 @@ def status(*, store: StorePath = Path("results"), json: Json = False) -> None:
     if found:
         out.print(table)
     else:
-        out.print(f"There are no runs in {store} yet: keepframe quickstart makes one.", markup=False, highlight=False)
+        say(f"There are no runs in {store} yet: keepframe quickstart makes one.")
     if json:
         last_line({"store": str(store), "runs": found})
 

@@ -10,7 +10,7 @@ from bench.errors import KeepframeError, UsageError
 from leaderboard.study import raters
 from leaderboard.study.folder import StudyFolder
 from leaderboard.study.writer import Refused
-from runners.console import last_line, out
+from runners.console import last_line, say
 
 T = TypeVar("T")
 Folder = Annotated[Path, Parameter(help="The study's folder.")]
@@ -28,11 +28,9 @@ def verify(folder: Folder, *, head: Annotated[str, Parameter(help="A head that w
         found = problems(study, ledger, head)
         newest = ledger.head()
     for problem in found[:50]:
-        out.print(f"PROBLEM: {problem}", soft_wrap=True, highlight=False, markup=False)
+        say(f"PROBLEM: {problem}")
     if not found:
-        out.print(
-            f"All {newest.seq} rows follow each other; pairs and clips are as they were.", highlight=False, markup=False
-        )
+        say(f"All {newest.seq} rows follow each other; pairs and clips are as they were.")
     last_line({"good": not found, "problems": len(found), "rows": newest.seq, "head": newest.hash})
     return 1 if found else 0
 
@@ -47,7 +45,7 @@ def export(folder: Folder, into: Annotated[Path, Parameter(help="A new folder fo
     study = StudyFolder.existing(folder)
     with study.ledger() as ledger:
         told = write(study, ledger, into)
-    out.print(f"{told['votes']} votes are in {into}.", soft_wrap=True, highlight=False, markup=False)
+    say(f"{told['votes']} votes are in {into}.")
     last_line(told)
 
 
@@ -63,7 +61,7 @@ def payments(folder: Folder, file: Annotated[Path, Parameter(help="A new CSV fil
             count = write(ledger, file)
         except FileExistsError:
             raise UsageError(f"{file} exists.", "Name a new file.") from None
-    out.print(f"{count} raters are in {file}.", soft_wrap=True, highlight=False, markup=False)
+    say(f"{count} raters are in {file}.")
 
 
 def exclude(
@@ -82,7 +80,7 @@ def exclude(
     kind = "include" if undo else "exclude"
     with StudyFolder.existing(folder).ledger(write=True) as ledger:
         _done(ledger.do(lambda tx: raters.mark(tx, kind, rater, reason)))
-    out.print(f"{rater}: {kind}d.", highlight=False, markup=False)
+    say(f"{rater}: {kind}d.")
 
 
 def erase(
@@ -97,9 +95,7 @@ def erase(
     study = StudyFolder.existing(folder)
     signed = study.key().sign("external", source, name)
     with study.ledger(write=True) as ledger:
-        out.print(
-            f"{_done(ledger.do(lambda tx: raters.erase(tx, source, signed)))}: erased.", highlight=False, markup=False
-        )
+        say(f"{_done(ledger.do(lambda tx: raters.erase(tx, source, signed)))}: erased.")
 
 
 def close(folder: Folder, reason: Annotated[str, Parameter(help="Why now; it is published.")] = "") -> None:
@@ -110,12 +106,7 @@ def close(folder: Folder, reason: Annotated[str, Parameter(help="Why now; it is 
     with StudyFolder.existing(folder).ledger(write=True) as ledger:
         _done(ledger.do(lambda tx: raters.close(tx, reason)))
         head = ledger.head()
-    out.print(
-        f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.",
-        soft_wrap=True,  # a hash is copied whole
-        highlight=False,
-        markup=False,
-    )
+    say(f"Closed at row {head.seq}, head {head.hash}: publish it with the ranking.")
     last_line({"closed": True, "head": head.hash, "rows": head.seq})
 
 

@@ -13,7 +13,7 @@ from leaderboard.study import sources
 from leaderboard.study.config import StudyConfig
 from leaderboard.study.engine import check_url, sqlite_warning
 from leaderboard.study.planning import plan_of, read_pilot
-from runners.console import err, last_line, out
+from runners.console import err, last_line, say
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def new(
         pilot=read_pilot(making.pilot) if making.pilot else None,
     )
     for line in (*plan.lines(), *found.notes):
-        out.print(line, soft_wrap=True, highlight=False, markup=False)
+        say(line)
     if making.dry_run:
         return 0
     with Progress(console=err, transient=True) as bar:
@@ -94,12 +94,10 @@ def new(
         studies.create(
             folder, terms, found, texts, url=url,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            told=lambda note: out.print(note, soft_wrap=True, highlight=False, markup=False),
+            told=lambda note: say(note),
         )  # fmt: skip
     if not url and sqlite_warning():
-        err.print(sqlite_warning(), soft_wrap=True, highlight=False, markup=False)
-    out.print(
-        f"The study is in {folder}. Next: keepframe study serve {folder}", soft_wrap=True, highlight=False, markup=False
-    )
+        say(sqlite_warning(), to=err)
+    say(f"The study is in {folder}. Next: keepframe study serve {folder}")
     last_line({"study": str(folder), "votes_planned": plan.votes, "votes_needed": plan.needed})
     return 0

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from bench.errors import UsageError
 from leaderboard.study import serve as server
 from leaderboard.study.folder import StudyFolder
-from runners.console import err, last_line, out
+from runners.console import err, last_line, say
 
 Folder = Annotated[Path, Parameter(help="The study's folder.")]
 DAY_MS = 86_400_000
@@ -87,9 +87,9 @@ def status(folder: Folder) -> None:
         f"head {found.head.hash} at row {found.head.seq}: note it down, `keepframe study verify` can look for it",
     ]
     for line in lines:
-        out.print(line, soft_wrap=True, highlight=False, markup=False)
+        say(line)
     if sqlite_warning():
-        err.print(sqlite_warning(), soft_wrap=True, highlight=False, markup=False)
+        say(sqlite_warning(), to=err)
     last_line(
         {"state": state, "votes": votes, "planned": planned, "simulated": found.simulated, "head": found.head.hash}
     )

@@ -27,7 +27,7 @@ from leaderboard.study.ledger import Ledger
 from leaderboard.study.limits import Limits, Rate
 from leaderboard.study.links import Links
 from leaderboard.study.raters import Newcomer
-from runners.console import last_line, out
+from runners.console import last_line, say
 
 _NO_LIMIT = Rate(1e9, 1e9)
 
@@ -70,12 +70,8 @@ def simulate(
         count = raters or ledger.config.raters
         votes = asyncio.run(_everyone(copy, ledger, clock, tastes, count, seed))
         head = ledger.head()
-    out.print(
-        f"{count} SIMULATED raters cast {votes} votes in {target}.", soft_wrap=True, highlight=False, markup=False
-    )
-    out.print(
-        "They are labelled as simulated in its ledger; the study itself is as it was.", highlight=False, markup=False
-    )
+    say(f"{count} SIMULATED raters cast {votes} votes in {target}.")
+    say("They are labelled as simulated in its ledger; the study itself is as it was.")
     last_line({"study": str(target), "simulated": True, "raters": count, "votes": votes, "head": head.hash})
     return 0
 

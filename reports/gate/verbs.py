@@ -17,7 +17,7 @@ from bench.errors import KeepframeError, UsageError
 from bench.spec import RunSpec
 from bench.store import Store
 from reports.verbs import Overrides, Workers
-from runners.console import last_line, out, progress
+from runners.console import last_line, out, progress, say
 from runners.plan import Plan
 from runners.session import Report, execute
 from runners.verbs import Json, StorePath
@@ -107,7 +107,7 @@ def check(
 
         page = outputs.html or opened.root / "checks" / gate.report_name(decided)
         write_page(opened, joined, decided, page)
-        out.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Report: {page}")
         extra = {"report": str(page)}
     if outputs.json:
         last_line({**document(decided), **extra})
@@ -176,7 +176,7 @@ def calibrate(
             table.add_row(system.name, name, f"{value:.3g}", ", ".join(f"{mean:.4g}" for mean in found.means[name]))
     done.clear()
     out.print(table)
-    out.print(f"Varied: {spread([one.how for one in done.runs])}.", markup=False, highlight=False, soft_wrap=True)
+    say(f"Varied: {spread([one.how for one in done.runs])}.")
     if json:
         last_line({"noise": floors, "repeats": how})
     return 0
@@ -225,7 +225,7 @@ def baseline(
         out.print(table)
     else:
         none = f"{lock} holds no baseline yet: keepframe baseline promote RUN --reason … makes one."
-        out.print(none, markup=False, highlight=False, soft_wrap=True)
+        say(none)
     if json:
         last_line({"lock": str(lock), "baselines": {n: held.model_dump(mode="json") for n, held in known.items()}})
     return 0
