@@ -9,5 +9,5 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     On other CPUs PyTorch has only plain loops for it: with AVX2, 0.9 GFLOP/s where float32 has 70.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
