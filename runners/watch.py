@@ -8,7 +8,7 @@ pair by the same reports as memories are. A video is decoded once for all metric
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,73 +88,13 @@ def build(
     Raises UsageError for an unknown metric, one whose judge or model is not named, or prompts that name no video.
     """
     judges = {ref: _metric(ref) for ref in metrics}
-    said = beside.said
     asked = None if beside.judge is None else open_judge(beside.judge, Path())
     _check(judges.values(), beside)
-    rows: list[dict[str, Any]] = []
-    tasks: list[Task] = []
-    problems: dict[str, str] = {}
-    seen: set[str] = set()
-    prompted: dict[str, None] = {}  # in order, each once
-    asked_of = dict.fromkeys(judges, 0)
+    found = _Found(judges, beside, asked)
     for system, footage in systems.items():
-        shown = {item.name: _storyboard(item, said) for item in footage.items}
-        numbered: dict[str, list[Item]] = {}
-        for item in footage.items:
-            numbered.setdefault(_base(_stem(item.name)), []).append(item)
-        groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in shown.items()})
-        for item in footage.items:
-            stem, lines = _stem(item.name), shown[item.name]
-            seen |= {item.name} if said is not None and lines else set()
-            prompted |= dict.fromkeys(line.text for line in lines)
-            together = numbered[_base(stem)]
-            mine = {
-                ref: metric
-                for ref, metric in judges.items()
-                if (item is together[0] or not getattr(metric, "once_a_prompt", False)) and _asks(metric, item, said)
-            }
-            for ref in mine:
-                asked_of[ref] += 1
-            if not mine:
-                continue
-            known = _known(item, lines, beside, asked) | {"siblings": [_content(one) for one in together]}
-            ask, case_key = _ask(system, item, lines, mine, known)
-            rows += [
-                {
-                    "case": stem,
-                    "group": groups[stem],
-                    "file": item.name,
-                    "tags": list(item.tags),
-                    "horizon_s": None,
-                    "case_key": case_key,
-                    "system": system,
-                    "curve": None,
-                    "baseline": False,
-                    "memory_key": ask.memory_key,
-                    "prediction_key": ask.prediction_key,
-                    "metric": metric.name,
-                    "metric_version": metric.version,
-                    "unit": metric.unit,
-                    "better": metric.better,
-                    "score_key": ask.scores[ref],
-                }
-                for ref, metric in mine.items()
-            ]
-            if item.clip is None:
-                problems[ask.prediction_key] = item.problem or "cannot be read"
-            else:
-                tasks.append(_task(stem, groups[stem], item.clip, lines, case_key, ask))
-    if said is not None and not seen:
-        every = [_stem(item.name) for footage in systems.values() for item in footage.items]
-        raise UsageError(
-            f"{beside.prompts} has a prompt for none of the videos.", did_you_mean(next(iter(said.prompts), ""), every)
-        )
-    unasked = [ref for ref, count in asked_of.items() if not count]
-    if unasked and not rows:
-        raise UsageError(
-            f"{beside.prompts} asks nothing of these videos for {', '.join(unasked)}.",
-            "Name dimensions that it asks of them, or give the folder of these dimensions' videos.",
-        )
+        found.take(system, footage)
+    unasked = found.unasked(item for footage in systems.values() for item in footage.items)
+    rows = found.rows
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
     spec = RunSpec(
         name=name,
@@ -167,16 +107,98 @@ def build(
         key=key("run", suite={"name": SUITE, "version": VERSION}, scores=identity),
         spec=spec,
         table=pa.Table.from_pylist(rows, schema=PLAN),
-        tasks=tuple(tasks),
-        problems=problems,
+        tasks=tuple(found.tasks),
+        problems=found.problems,
         unavailable={m.name: missing for m in judges.values() if (missing := _missing(m, asked)) is not None},
         metrics={m.name: m.version for m in judges.values()},
         warnings=(
             *(f"{system}: {text}" for system, footage in systems.items() for text in footage.warnings),
             *(f"{ref} has no row: {beside.prompts} asks it of none of these videos" for ref in unasked),
-            *_cautions(judges.values(), prompted),
+            *_cautions(judges.values(), found.prompted),
         ),
     )
+
+
+@dataclass
+class _Found:
+    """What a plan is made of, system by system."""
+
+    judges: Mapping[str, VideoMetric]  # by reference
+    beside: Beside
+    asked: Judge | None
+    rows: list[dict[str, Any]] = field(default_factory=list)  # of the plan's table
+    tasks: list[Task] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    prompted: dict[str, None] = field(default_factory=dict)  # prompts in order, each once
+    counts: Counter[str] = field(default_factory=Counter)  # videos of which a metric is asked, by reference
+
+    def take(self, system: str, footage: Footage) -> None:
+        """All videos of a system."""
+        shown = {item.name: _storyboard(item, self.beside.said) for item in footage.items}
+        numbered: dict[str, list[Item]] = {}
+        for item in footage.items:
+            numbered.setdefault(_base(_stem(item.name)), []).append(item)
+        groups = _groups({_stem(one): " ".join(line.text for line in lines) for one, lines in shown.items()})
+        for item in footage.items:
+            self._take(system, item, shown[item.name], groups[_stem(item.name)], numbered[_base(_stem(item.name))])
+
+    def _take(self, system: str, item: Item, lines: tuple[Prompt, ...], group: str, together: Sequence[Item]) -> None:
+        """One video; `together` are those that were made for its prompt, itself included."""
+        self.prompted |= dict.fromkeys(line.text for line in lines)
+        mine = {
+            ref: metric
+            for ref, metric in self.judges.items()
+            if (item is together[0] or not getattr(metric, "once_a_prompt", False))
+            and _asks(metric, item, self.beside.said)
+        }
+        self.counts.update(mine.keys())
+        if not mine:
+            return
+        known = _known(item, lines, self.beside, self.asked) | {"siblings": [_content(one) for one in together]}
+        ask, case_key = _ask(system, item, lines, mine, known)
+        self.rows += [_row(item, group, case_key, ask, ref, metric) for ref, metric in mine.items()]
+        if item.clip is None:
+            self.problems[ask.prediction_key] = item.problem or "cannot be read"
+        else:
+            self.tasks.append(_task(_stem(item.name), group, item.clip, lines, case_key, ask))
+
+    def unasked(self, items: Iterable[Item]) -> list[str]:
+        """The metrics that no video is asked for. Raises UsageError when the user's prompts ask for nothing at all."""
+        said = self.beside.said
+        if said is not None and not self.prompted:
+            every = [_stem(item.name) for item in items]
+            raise UsageError(
+                f"{self.beside.prompts} has a prompt for none of the videos.",
+                did_you_mean(next(iter(said.prompts), ""), every),
+            )
+        unasked = [ref for ref in self.judges if not self.counts[ref]]
+        if unasked and not self.rows:
+            raise UsageError(
+                f"{self.beside.prompts} asks nothing of these videos for {', '.join(unasked)}.",
+                "Name dimensions that it asks of them, or give the folder of these dimensions' videos.",
+            )
+        return unasked
+
+
+def _row(item: Item, group: str, case_key: str, ask: Ask, ref: str, metric: VideoMetric) -> dict[str, Any]:
+    return {
+        "case": _stem(item.name),
+        "group": group,
+        "file": item.name,
+        "tags": list(item.tags),
+        "horizon_s": None,
+        "case_key": case_key,
+        "system": ask.system,
+        "curve": None,
+        "baseline": False,
+        "memory_key": ask.memory_key,
+        "prediction_key": ask.prediction_key,
+        "metric": metric.name,
+        "metric_version": metric.version,
+        "unit": metric.unit,
+        "better": metric.better,
+        "score_key": ask.scores[ref],
+    }
 
 
 def watch(task: Task, store: Store, session: str, beside: Beside = NOTHING) -> None:
