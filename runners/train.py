@@ -26,7 +26,7 @@ def train(
     variant: Annotated[Variant, Parameter(help="The paper's encoder, or one of its ablations.")] = "proposed",
     frozen: Annotated[bool, Parameter(help="Stage two: keep the encoder as stage one left it.", negative="")] = False,
     without_stage_one: Annotated[bool, Parameter(help="Stage two from the DiT alone.", negative="")] = False,
-    undeclared: Annotated[float, Parameter(help="Stage one: part of queries that the encoder is not told.")] = 0.75,
+    undeclared: Annotated[float, Parameter(help="Stage one: part of queries that the encoder is not told.")] = 0.5,
     window: Annotated[
         int, Parameter(help="Stage two: latent frames before the section that are seen as they are.")
     ] = 3,
@@ -48,15 +48,9 @@ def train(
         if importlib.util.find_spec(name) is None:
             raise UnavailableError(f"Training needs {name}, which is not installed.", "pip install 'keepframe[train]'")
     from bench.memories.history import Variant as Variants
-    from bench.training.recipes import (
-        RECIPES,
-        Memory,
-        Workplace,
-        train_dit,
-        train_stage_one,
-        train_stage_two,
-        train_vae,
-    )
+    from bench.training.memory import Memory
+    from bench.training.recipes import RECIPES, train_dit, train_stage_one, train_stage_two, train_vae
+    from bench.training.workplace import Workplace
 
     recipe = replace(RECIPES[model], **_changes(set_))
     memory = Memory(rate, Variants(variant), undeclared, window, without_stage_one, frozen)
@@ -104,7 +98,7 @@ def _changes(words: list[str]) -> dict[str, Any]:
 
 def _drawn(folder: Path, count: int, report: Any) -> Path:
     """Procedural footage with seeds that no measurement uses."""
-    from bench.training.recipes import NANO
+    from bench.training.workplace import NANO
     from bench.video.procedural import write_set
 
     write_set(

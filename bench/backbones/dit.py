@@ -22,7 +22,7 @@ from bench.backbones.tokens import MemoryTokens, TextTokens
 from bench.errors import UsageError
 
 LEFT_BY_GUESS = 0.3
-"""Spread of what a first guess leaves of latents whose spread is one: 0.2 to 0.5, by rate (docs/RESULTS.md)."""
+"""Spread of what a first guess leaves of latents whose spread is one, until it is measured (`VideoDiT.spreads`)."""
 
 
 class Groups(NamedTuple):
@@ -157,7 +157,8 @@ class VideoDiT(nn.Module):
     layers predict what is left of it, scaled to a spread of one at every noise level, as in EDM (Karras et al. 2022,
     arXiv 2206.00364, table 1, for this path). So noise need not be carried through all layers to be taken away.
     A `FirstGuess` from the memory, where the shapes have one, is known too: it is shown to the layers, which predict
-    what is left.
+    what is left. `spreads` are those of each channel of the latents, and of what the guess leaves of it: channels
+    differ by ten, and by one spread for all, the noise in the weak ones would be taken for the picture.
     `first_layer` is the patchifier with its projection: the history encoder puts its low-resolution branch through it.
     With `isolated_memory` the memory's tokens look only at each other, not at the frames, and so are the same at every
     sampling step: `remember` computes them once. A DiT is trained one way or the other.
@@ -177,6 +178,8 @@ class VideoDiT(nn.Module):
         self.isolated_memory = isolated_memory
         self.first_layer = nn.Conv3d(shapes.latent_channels, width, shapes.patch, shapes.patch)
         self.first_guess = FirstGuess(shapes) if shapes.first_guess else None
+        self.spreads: Tensor
+        self.register_buffer("spreads", torch.tensor([1.0, LEFT_BY_GUESS])[:, None].repeat(1, shapes.latent_channels))
         self.text_in = nn.Sequential(
             nn.Linear(shapes.text_width, width), nn.GELU(approximate="tanh"), nn.Linear(width, width)
         )
@@ -209,8 +212,8 @@ class VideoDiT(nn.Module):
         group = torch.arange(frames, device=x.device).repeat_interleave(height * width)
         if isinstance(memory, MemoryTokens) and self.isolated_memory:
             memory = self.remember(memory, text)
-        guess, unknown = torch.zeros_like(noisy), self.unknown(memory, times)[:, None, None].to(noisy.dtype)
-        if self.first_guess is not None and memory is not None and bool((unknown < 1).any()):
+        guess, unknown = torch.zeros_like(noisy), self.unknown(memory, times)[..., None, None].to(noisy.dtype)
+        if memory is not None and bool(self._guessed(memory, times).any()):
             guess = self.guess(memory, times, height, width)
             x = x + F.conv3d(guess, self.first_layer.weight, stride=self.shapes.patch).flatten(2).transpose(1, 2)
         if isinstance(memory, MemoryTokens):
@@ -253,12 +256,14 @@ class VideoDiT(nn.Module):
 
     def unknown(
         self, memory: MemoryTokens | MemoryCache | None, times: Float[Tensor, " time"]
-    ) -> Float[Tensor, " time"]:
-        """Spread of what is to be found out about each frame: one, but where the first guess has a say."""
-        everything = torch.ones_like(times)
-        if self.first_guess is None or memory is None:
-            return everything
-        return torch.where(_tokens(memory).covers(times).any(1), LEFT_BY_GUESS, everything)
+    ) -> Float[Tensor, "channel time"]:
+        """Spread of what is to be found out about each frame: less of it where the first guess has a say."""
+        guessed = torch.zeros_like(times, dtype=torch.bool) if memory is None else self._guessed(memory, times)
+        return self.spreads[guessed.long()].T
+
+    def _guessed(self, memory: MemoryTokens | MemoryCache, times: Float[Tensor, " time"]) -> Bool[Tensor, " time"]:
+        covered = _tokens(memory).covers(times).any(1)
+        return covered if self.first_guess is not None else torch.zeros_like(covered)
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.

@@ -110,14 +110,14 @@ class HighBranch(nn.Module):
         The last convolution, the first with fewer channels than its block has numbers, begins with zeros: it learns
         what to say as fast as one linear layer per block would, and at first adds nothing to the small video. (Where
         one before it has too few channels, at rates of four latents and more, that begins with an orthogonal mixture.)
-        The projection hands on as many of its channels as the others left alive; attention wakes the rest.
+        The projection hands on all channels.
         """
         alive = self.shapes.latent_channels  # how many of the channels say something
         for convolution in (*self.convolutions[:-1], self.project):
             assert isinstance(convolution, CausalConv3d) and convolution.conv.bias is not None
             nn.init.zeros_(convolution.conv.weight)
             nn.init.zeros_(convolution.conv.bias)
-            own = convolution.own_block[:, :alive]
+            own = convolution.own_block if convolution is self.project else convolution.own_block[:, :alive]
             channels, numbers = len(own), own[0].numel()
             rows = torch.eye(channels, numbers)
             if numbers > channels:

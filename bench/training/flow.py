@@ -43,7 +43,7 @@ def flow_loss(
     level = sigma[:, None, :, None, None]
     predicted = dit((1 - level) * frames + level * noise, sigma, times, text, memory).float()
     # as it shows in the latents: what a guess leaves of them is small, of a velocity at little noise it is not
-    unknown = dit.unknown(memory, times)[:, None, None]
+    unknown = dit.unknown(memory, times)[..., None, None]
     error = (predicted - (noise - frames)).square() * (level.square() + ((1 - level) * unknown).square())
     return weighed(error[:, :, asked], weights)
 

@@ -73,6 +73,7 @@ class Trained:
     done: bool
     seconds: float  # of all sessions
     writes: bool  # whether all is done and this process is the one of many that writes the checkpoint
+    scores: Mapping[str, float] = field(default_factory=dict)  # of the last validation; none before all is done
 
 
 class NotFiniteError(KeepframeError):
@@ -119,6 +120,7 @@ def train(
     numbers = iter(loader)
     events = SummaryWriter(str(folder), purge_step=step + 1) if accelerator.is_main_process else None
     recent: list[float] = []
+    scores: dict[str, float] = {}
     while step < recipe.steps:
         batch = moved(next(numbers), accelerator.device)
         torch.manual_seed(_seed(recipe.seed, step, accelerator.process_index))
@@ -149,9 +151,7 @@ def train(
             state.log({"step": step, "seconds": round(elapsed, 2), **facts})
         report(step, recipe.steps, f"loss {sum(recent) / len(recent):.4f}")
         if step % recipe.validate_every == 0 or step == recipe.steps:
-            averaged = average.module.eval()
-            with torch.no_grad():
-                scores = validate(averaged)
+            scores = _validated(average, validate)
             if events is not None:
                 for name, number in scores.items():
                     events.add_scalar(f"validation/{name}", number, step)
@@ -166,7 +166,14 @@ def train(
         events.close()
     accelerator.unwrap_model(model).load_state_dict(average.module.state_dict())
     finished, elapsed = step == recipe.steps, seconds + time.monotonic() - began
-    return Trained(step, finished, elapsed, finished and accelerator.is_main_process)
+    if finished and not scores:  # all was done before this session
+        scores = _validated(average, validate)
+    return Trained(step, finished, elapsed, finished and accelerator.is_main_process, scores if finished else {})
+
+
+def _validated(average: AveragedModel, validate: Callable[[nn.Module], dict[str, float]]) -> dict[str, float]:
+    with torch.no_grad():
+        return validate(average.module.eval())
 
 
 def moved(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -5,130 +5,64 @@ where an earlier one stopped, and writes a checkpoint with its model card when t
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from bench.backbones.config import Shapes, shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.lora import add_lora, fold_lora, lora_state
 from bench.backbones.rate import Rate
-from bench.backbones.text import TextEncoder
 from bench.backbones.vae import VideoVAE
 from bench.checkpoints.about import About, digest
 from bench.checkpoints.files import fill, load, require, save
-from bench.checkpoints.latents import LatentSpace
-from bench.checkpoints.load import space as space_of
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
-from bench.memories.history_high import HighBranch
 from bench.provenance import environment
 from bench.training import vae as vae_recipe
 from bench.training.backbone import BackboneLearner
 from bench.training.cards import write_card
 from bench.training.continuation import SECTION, ContinuationLearner
 from bench.training.frame_query import FrameQueryLearner
-from bench.training.guessing import PLAIN, GuessLearner
-from bench.training.latents import Segment, encode_all, pixel_weights, statistics
-from bench.training.loop import Recipe, Trained, moved, train
-from bench.training.principal import start_principal
+from bench.training.latents import statistics
+from bench.training.loop import Recipe, Trained, train
+from bench.training.memory import Memory
+from bench.training.starts import loss_on, start_encoder, start_guess
 from bench.training.validation import recall_psnr
-from bench.training.video import Collection, collect
+from bench.training.video import Collection
 from bench.training.windows import Alternating, Plan, Windows
-from bench.types import Size
-
-Report = Callable[[str, int, int, str], None]
-"""Called as `report(stage, done, total, what)`; stages are `decode`, `encode`, `guess` and `train`."""
+from bench.training.workplace import Workplace
 
 LORA_RANK = 32
-GUESSING = 3
-"""Steps with the first guess alone for each step of what comes after it."""
-PRINCIPAL = 40
-"""Batches from which the principal components are taken that the codes of dense tokens start with."""
-NANO = Size(320, 192)
 RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=2400, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
+    "dit": Recipe(steps=1440, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=720),
     # φ goes on from what it has learned with the guess, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
-        steps=500,
+        steps=250,
         batch=8,
         learning_rate=2e-3,
         slow_pace=0.1,
         warmup=20,
         ema=0.98,
-        save_every=100,
-        validate_every=250,
+        save_every=50,
+        validate_every=125,
     ),
     "stage2": Recipe(
-        steps=240,
+        steps=160,
         batch=8,
         learning_rate=1e-3,
         slow_pace=0.1,
         warmup=15,
         ema=0.95,
-        save_every=60,
-        validate_every=60,
+        save_every=40,
+        validate_every=80,
     ),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where a training finds its videos, keeps its work, and puts its weights."""
-
-    footage: tuple[Path, ...]
-    work: Path  # decoded frames, latents, states: may be deleted when all is trained
-    weights: Path  # checkpoints are read from and written to this folder
-    report: Report
-    name: str = "nano"
-    size: Size = NANO
-    fps: int = 8
-
-    @property
-    def shapes(self) -> Shapes:
-        """Of the backbone that is trained."""
-        return shapes(self.name)
-
-    def videos(self) -> Collection:
-        """Decoded at the backbone's size and rate."""
-        return collect(
-            self.footage,
-            self.work / "frames",
-            size=self.size,
-            fps=self.fps,
-            progress=lambda done, total, what: self.report("decode", done, total, what),
-        )
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Which history encoder: `rate` and `variant`, and what is left out or frozen for an ablation."""
-
-    rate: str = "4x4x2"
-    variant: Variant = Variant.PROPOSED
-    undeclared: float = 0.75  # stage one: how often the encoder is not told what will be asked
-    window: int = 3  # stage two: latent frames before the section that the DiT sees as they are (the paper's option)
-    without_stage_one: bool = False
-    frozen: bool = False  # stage two: the encoder stays as stage one left it
-
-    @property
-    def stage_one_name(self) -> str:
-        """Of its checkpoint."""
-        ablation = "" if self.variant is Variant.PROPOSED else f"-{self.variant.value}"
-        return f"history-{self.rate}{ablation}"
-
-    @property
-    def stage_two_name(self) -> str:
-        """Of its checkpoint."""
-        ablation = ("-without-stage-one" if self.without_stage_one else "") + ("-frozen" if self.frozen else "")
-        return f"{self.stage_one_name}-ar{ablation}"
 
 
 def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> Trained:
@@ -156,7 +90,7 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
 
     learner = vae_recipe.VAELearner(vae)
     folder = place.work / ("vae-decoder" if decoder_only else "vae")
-    ended = train(learner, crops, validate, recipe, folder, _training(place))
+    ended = train(learner, crops, validate, recipe, folder, place.telling("train"))
     if ended.writes:
         vae.eval()
         if decoder_only:
@@ -178,7 +112,6 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
             recipe,
             ended,
             learned,
-            validate(learner),
         )
     return ended
 
@@ -186,14 +119,14 @@ def train_vae(place: Workplace, recipe: Recipe, decoder_only: bool = False) -> T
 def train_dit(place: Workplace, recipe: Recipe) -> Trained:
     """The DiT with its text encoder, on the latents of the VAE. Before that, its first guess is learned alone."""
     rates = tuple(Rate.parse(rate) for rate in RATES)
-    space, learned, kept = _encoded(place, rates)
+    space, learned, kept = place.latents(rates)
     torch.manual_seed(recipe.seed)
     learner = BackboneLearner(place.shapes, learned.weights, rates)
-    started = _start_guess(place, recipe, learner, learned, kept)
+    started = start_guess(place, recipe, learner, learned, kept)
     if not started.done:
         return started
     reading = Plan(recipe.batch, rates, seed=recipe.seed)
-    going_on = Plan(2 * recipe.batch, rates, longest=4, after=SECTION, whole=1.0, prompts=0.9, seed=recipe.seed + 1)
+    going_on = Plan(recipe.batch, rates, longest=4, after=SECTION, whole=0.25, prompts=0.9, seed=recipe.seed + 1)
     batches = Alternating(Windows(learned.segments, reading), Windows(learned.segments, going_on))
     small = HistoryEncoder(place.shapes, rates[-1], Variant.ONLY_LOW)
 
@@ -205,26 +138,26 @@ def train_dit(place: Workplace, recipe: Recipe) -> Trained:
             for name, encoder in encoders.items()
         }
 
-    ended = train(learner, batches, validate, recipe, place.work / "dit", _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / "dit", place.telling("train"))
     ended = replace(ended, seconds=started.seconds + ended.seconds)
     if ended.writes:
         note = f"before these, {started.step} steps of the first guess alone"
         about = About("dit", place.shapes, {"vae": digest(place.weights / "vae.safetensors")}, training={"note": note})
         # the codes of dense tokens were for practice
         tensors = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("dense.")}
-        _write(place, "dit", tensors, about, recipe, ended, learned.videos, validate(learner.eval()))
+        _write(place, "dit", tensors, about, recipe, ended, learned.videos)
     return ended
 
 
 def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
     """Frame query: φ and a LoRA of the DiT. Before that, φ learns with the DiT's first guess alone."""
     rate = Rate.parse(memory.rate)
-    space, learned, kept = _encoded(place, (rate,))
-    dit, text, parents = _backbone(place)
+    space, learned, kept = place.latents((rate,))
+    dit, text, parents = place.backbone()
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    started = _start_encoder(place, recipe, memory, encoder, dit, batches, kept)
+    started = start_encoder(place, recipe, memory, encoder, dit, batches, kept)
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)
@@ -235,7 +168,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
         return {"recall_psnr": recall_psnr(model.dit, model.text, model.encoder, space, kept.segments)}
 
     name = memory.stage_one_name
-    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / name, place.telling("train"))
     facts: dict[str, Any] = {}
     if started is not None:
         ended = replace(ended, seconds=started.seconds + ended.seconds)
@@ -243,15 +176,15 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     if ended.writes:
         args = _args(memory, stage=1) | {"undeclared": memory.undeclared}
         about = About("history", place.shapes, parents, args, facts)
-        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
+        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos)
     return ended
 
 
 def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained:
     """AR finetune: a fresh LoRA over stage one's, on the next section."""
     rate = Rate.parse(memory.rate)
-    _, learned, kept = _encoded(place, (rate,))
-    dit, text, parents = _backbone(place)
+    _, learned, kept = place.latents((rate,))
+    dit, text, parents = place.backbone()
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     if not memory.without_stage_one:
@@ -271,96 +204,14 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     held_back = Windows(kept.segments, replace(plan, batch=4, whole=1.0, seed=recipe.seed + 1))
 
     def validate(model: nn.Module) -> dict[str, float]:
-        torch.manual_seed(0)
-        return {"loss": _loss_on(held_back, model)}
+        return {"loss": loss_on(held_back, model)}
 
     name = memory.stage_two_name
-    ended = train(learner, batches, validate, recipe, place.work / name, _training(place))
+    ended = train(learner, batches, validate, recipe, place.work / name, place.telling("train"))
     if ended.writes:
         about = About("history", place.shapes, parents, _args(memory, stage=2) | {"window": memory.window})
-        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos, validate(learner.eval()))
+        _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos)
     return ended
-
-
-@dataclass(frozen=True)
-class _Latents:
-    videos: Collection
-    segments: list[Segment]
-    weights: Tensor  # how much each channel of them shows
-
-
-def _encoded(place: Workplace, rates: tuple[Rate, ...]) -> tuple[LatentSpace, _Latents, _Latents]:
-    """The VAE, and the latents of what is learned from and of what is held back."""
-    latent = space_of(place.weights, "cuda" if torch.cuda.is_available() else "cpu")
-    folder = place.work / "latents" / latent.digest[:16]
-
-    def tell(done: int, total: int, what: str) -> None:
-        place.report("encode", done, total, what)
-
-    learned, kept = ((videos, encode_all(latent, videos, folder, rates, tell)) for videos in place.videos().split())
-    weights = pixel_weights(latent, learned[1], folder)
-    return latent, _Latents(*learned, weights), _Latents(*kept, weights)
-
-
-def _backbone(place: Workplace) -> tuple[VideoDiT, TextEncoder, dict[str, str]]:
-    path = place.weights / "dit.safetensors"
-    parents = {"vae": digest(place.weights / "vae.safetensors")}
-    tensors, about = load(path)
-    require(about, path, kind="dit", shapes=place.shapes, parents=parents)
-    dit, text = VideoDiT(place.shapes), TextEncoder(place.shapes)
-    fill(dit, tensors, "dit.", path)
-    fill(text, tensors, "text.", path)
-    return dit, text, {**parents, "dit": digest(path)}
-
-
-def _start_guess(
-    place: Workplace, recipe: Recipe, learner: BackboneLearner, learned: _Latents, kept: _Latents
-) -> Trained:
-    """Learn the DiT's first guess, with the codes of dense tokens."""
-    rates = tuple(Rate.parse(rate) for rate in learner.dense)
-    # few blocks and many examples: what is in a token is learned from where there is little else to look at
-    close = Plan(6 * recipe.batch, rates, crop=(4, 4), longest=4, whole=0.0, seed=recipe.seed + 2)
-    cuts, held_back = Windows(learned.segments, close), Windows(kept.segments, close)
-    for rate in rates:
-        of_rate = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-        samples = [of_rate[index]["latents"] for index in range(PRINCIPAL)]
-        start_principal(cast(LargePatchifier, learner.code(rate).high), samples, learned.weights)
-    guessing = GuessLearner(learner.dit, dict(learner.dense.items()), learned.weights, plain=PLAIN, guess_learns=True)
-    longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3)
-    ended = _guess(place, longer, guessing, "dit", cuts, held_back)
-    # now they rest: what all other layers do on top of a guess that encoders learn to tell alone would not fit another
-    learner.dit.requires_grad_(True)
-    for part in (learner.dit.first_guess, learner.dit.first_layer, learner.dense):
-        assert part is not None
-        part.requires_grad_(False)
-    return ended
-
-
-def _start_encoder(
-    place: Workplace,
-    recipe: Recipe,
-    memory: Memory,
-    encoder: HistoryEncoder,
-    dit: VideoDiT,
-    batches: Windows,
-    kept: _Latents,
-) -> Trained | None:
-    """Let the encoder learn to tell the DiT's first guess what it can. None where there is nothing to learn."""
-    if encoder.high is None or dit.first_guess is None:
-        return None
-    held_back = Windows(kept.segments, replace(batches.plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights)
-    if isinstance(encoder.high, HighBranch):
-        encoder.high.listen(kept.weights.sqrt())
-    longer = replace(recipe, steps=GUESSING * recipe.steps)
-    return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
-
-
-def _guess(
-    place: Workplace, recipe: Recipe, guessing: GuessLearner, name: str, learned: Windows, kept: Windows
-) -> Trained:
-    folder, told = place.work / f"{name}-start", _training(place, "guess")
-    return train(guessing, learned, lambda model: {"left": _loss_on(kept, model)}, recipe, folder, told)
 
 
 def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
@@ -368,13 +219,6 @@ def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> His
     if isinstance(encoder.high, LargePatchifier):
         encoder.high.start_from(dit.first_layer)
     return encoder
-
-
-@torch.no_grad()
-def _loss_on(held_back: Windows, model: nn.Module) -> float:
-    """Over its first four batches."""
-    device = next(model.parameters()).device
-    return sum(float(model(moved(held_back[index], device))[0]) for index in range(4)) / 4
 
 
 def _fill_lora(dit: VideoDiT, tensors: Mapping[str, Tensor]) -> None:
@@ -401,10 +245,6 @@ def _args(memory: Memory, stage: int) -> dict[str, Any]:
     }
 
 
-def _training(place: Workplace, stage: str = "train") -> Callable[[int, int, str], None]:
-    return lambda done, total, what: place.report(stage, done, total, what)
-
-
 def _write(
     place: Workplace,
     name: str,
@@ -413,7 +253,6 @@ def _write(
     recipe: Recipe,
     ended: Trained,
     learned: Collection,
-    scores: Mapping[str, float],
 ) -> None:
     """The checkpoint and its card."""
     facts = environment()
@@ -427,7 +266,7 @@ def _write(
         "videos": len(learned.videos),
         "video_seconds": round(sum(video.frames for video in learned.videos) / place.fps),
         "videos_digest": learned.digest,
-        "validation": {score: round(value, 4) for score, value in scores.items()},
+        "validation": {score: round(value, 4) for score, value in ended.scores.items()},
         "commit": facts["commit"],
     }
     path = place.weights / f"{name}.safetensors"

@@ -120,6 +120,21 @@ def test_before_training_the_answer_is_the_best_linear_guess(dit: VideoDiT) -> N
 
 
 @torch.no_grad()
+def test_the_best_linear_guess_is_one_for_each_channel_by_its_spread(dit: VideoDiT) -> None:
+    torch.nn.init.zeros_(dit.last_layer.weight)
+    torch.nn.init.zeros_(dit.last_layer.bias)
+    dit.spreads[0] = torch.tensor([2.0, 0.5, 0.1])
+    clean = noise(2, 3, 40, 4, 6, seed=11) * dit.spreads[0][:, None, None, None]
+    noisy = noise(2, 3, 40, 4, 6, seed=12)
+    x = 0.5 * clean + 0.5 * noisy
+    guess = dit(x, torch.full((2, 40), 0.5), torch.arange(40.0), prompt())
+    slopes = (guess * x).sum((0, 2, 3, 4)) / x.square().sum((0, 2, 3, 4))
+    torch.testing.assert_close(guess, slopes[:, None, None, None] * x, rtol=0, atol=1e-4)
+    least_squares = ((noisy - clean) * x).sum((0, 2, 3, 4)) / x.square().sum((0, 2, 3, 4))  # on this very sample
+    torch.testing.assert_close(slopes, least_squares, rtol=0, atol=0.06)
+
+
+@torch.no_grad()
 def test_only_rotated_values_say_from_where_they_were_read(dit: VideoDiT) -> None:
     """With queries of zero every token looks everywhere alike, so places show in what is read or not at all."""
     attention = dit.blocks[0].attention
@@ -175,7 +190,8 @@ def test_a_first_guess_is_linear_in_the_block_that_covers_a_place(guessing: Vide
     assert float((change[..., :2, :2] - change[..., 2:4, 2:4]).abs().max()) > 0.1  # every place has a part of its own
     after = guessing.guess(given, times + 2, 4, 4)  # no block covers these frames
     torch.testing.assert_close(after, torch.zeros_like(after))
-    assert guessing.unknown(given, times + 1).tolist() == [pytest.approx(LEFT_BY_GUESS), 1.0]
+    unknown = guessing.unknown(given, times + 1)
+    torch.testing.assert_close(unknown, torch.tensor([[LEFT_BY_GUESS, 1.0]]).expand(3, 2))
 
 
 @torch.no_grad()

@@ -23,18 +23,19 @@ from bench.checkpoints.files import load
 from bench.checkpoints.latents import LatentSpace
 from bench.errors import KeepframeError, UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
-from bench.training import recipes
 from bench.training.continuation import SECTION
 from bench.training.flow import flow_loss
 from bench.training.frame_query import masked
 from bench.training.guessing import GuessLearner, dense_encoders
 from bench.training.latents import Segment, pixel_weights
 from bench.training.loop import NotFiniteError, Recipe, train
+from bench.training.memory import Memory
 from bench.training.principal import start_principal
-from bench.training.recipes import Memory, Workplace, train_dit, train_stage_one, train_stage_two, train_vae
+from bench.training.recipes import train_dit, train_stage_one, train_stage_two, train_vae
 from bench.training.vae import Crops, start_linear, to_tensor
 from bench.training.video import Video
 from bench.training.windows import Alternating, Plan, Windows
+from bench.training.workplace import Workplace
 from bench.types import Size
 from bench.video.procedural import write_set
 
@@ -208,7 +209,7 @@ def test_a_guess_is_learned_and_then_every_encoder_learns_to_tell_it() -> None:
     dit = VideoDiT(nano)
     low = torch.randn(8, 16, 1, 4, 4)
     latents = F.interpolate(low[:, :, 0], scale_factor=2)[:, :, None] + 0.5 * torch.randn(8, 16, 1, 8, 8)
-    batch = {"latents": latents, "low": low, "rate": torch.tensor([2, 2, 1])}
+    batch = {"latents": latents, "low": low, "rate": torch.tensor([2, 2, 1]), "query": torch.tensor([0, 1])}
     variance = float(latents.var())
     codes = dict(dense_encoders(nano, (rate,)).items())
     start_principal(cast(LargePatchifier, codes[str(rate)].high), [latents], torch.ones(16))
@@ -222,6 +223,37 @@ def test_a_guess_is_learned_and_then_every_encoder_learns_to_tell_it() -> None:
         encoder = HistoryEncoder(nano, rate, variant)
         assert steps(GuessLearner(dit, {str(rate): encoder}, torch.ones(16)), batch, 60) < 0.4 * variance, variant
     assert all(torch.equal(weight, guess[name]) for name, weight in dit.state_dict().items())
+
+
+def test_an_encoder_that_learns_with_the_guess_is_asked_in_the_form_of_stage_one_too() -> None:
+    torch.manual_seed(0)
+    nano, rate = shapes("nano"), Rate.parse("2x2x1")
+    low = torch.randn(2, 16, 6, 4, 4)
+    batch = {"latents": torch.randn(2, 16, 6, 8, 8), "low": low, "rate": torch.tensor([2, 2, 1])}
+    batch["query"] = torch.tensor([1, 3])
+    codes = dict(dense_encoders(nano, (rate,)).items())
+    dit = VideoDiT(nano)
+    asked = float(batch["latents"][:, :, 1:3].square().mean())  # it begins by guessing zero, so this is the loss
+    loss, parts = GuessLearner(dit, codes, torch.ones(16), undeclared=0.0)(batch)
+    assert float(loss.detach()) == pytest.approx(asked) and list(parts) == ["declared"]
+    loss, parts = GuessLearner(dit, codes, torch.ones(16))(batch)
+    assert float(loss.detach()) == pytest.approx(float(batch["latents"].square().mean()))
+    assert list(parts) == ["whole"]
+
+
+def test_spreads_are_of_each_channel_before_and_after_the_guess() -> None:
+    torch.manual_seed(0)
+    nano, rate = shapes("nano"), Rate.parse("2x2x1")
+    gains = torch.linspace(2, 0.1, 16)
+    batch = {"latents": torch.randn(8, 16, 4, 8, 8) * gains[:, None, None, None], "low": torch.randn(8, 16, 4, 4, 4)}
+    batch |= {"rate": torch.tensor([2, 2, 1]), "query": torch.tensor([0, 1])}
+    dit, codes = VideoDiT(nano), dict(dense_encoders(nano, (rate,)).items())
+    learner = GuessLearner(dit, codes, torch.ones(16), plain=1.0)
+    torch.testing.assert_close(learner.spreads([batch, batch]), gains.repeat(2, 1), rtol=0.05, atol=0)
+    assert dit.first_guess is not None
+    torch.nn.init.constant_(dit.first_guess.out.bias, 1.0)  # now it is off by one in every channel
+    expected = torch.stack([gains, (gains.square() + 1).sqrt()])
+    torch.testing.assert_close(learner.spreads([batch]), expected, rtol=0.05, atol=0)
 
 
 class Weighed(LatentSpace):
@@ -297,7 +329,7 @@ def test_weights_of_another_training_are_refused(trained: Workplace, tmp_path: P
 
 @pytest.mark.parametrize("rate", ["2x2x1", "4x4x2"])
 def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(trained: Workplace, rate: str) -> None:
-    _, learned, _ = recipes._encoded(trained, (Rate.parse(rate),))
+    _, learned, _ = trained.latents((Rate.parse(rate),))
     windows = Windows(learned.segments, Plan(2, (Rate.parse(rate),), crop=(4, 4), whole=0.0))
     for index in range(6):
         batch = windows[index]
@@ -310,7 +342,7 @@ def test_windows_are_a_function_of_their_number_and_cut_both_branches_alike(trai
 
 
 def test_windows_of_stage_two_ask_for_the_section_after(trained: Workplace) -> None:
-    _, learned, _ = recipes._encoded(trained, (Rate.parse("2x2x2"),))
+    _, learned, _ = trained.latents((Rate.parse("2x2x2"),))
     batch = Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), after=SECTION, whole=1.0))[0]
     first, end = batch["query"].tolist()
     assert (end - first, batch["latents"].shape[2]) == (SECTION, end)
@@ -318,7 +350,7 @@ def test_windows_of_stage_two_ask_for_the_section_after(trained: Workplace) -> N
 
 
 def test_videos_too_short_for_a_section_are_refused(trained: Workplace) -> None:
-    _, learned, _ = recipes._encoded(trained, (Rate.parse("2x2x2"),))
+    _, learned, _ = trained.latents((Rate.parse("2x2x2"),))
     with pytest.raises(UsageError, match="as long as 24 latent frames"):
         Windows(learned.segments, Plan(2, (Rate.parse("2x2x2"),), shortest=20, after=SECTION))
 
