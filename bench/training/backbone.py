@@ -17,7 +17,7 @@ from bench.backbones.dit import Block, VideoDiT
 from bench.backbones.rate import Rate
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder
-from bench.training.flow import flow_loss
+from bench.training.flow import evened, flow_loss
 from bench.training.guessing import PLAIN, dense_encoders, practised
 
 GIVEN = 3
@@ -87,5 +87,6 @@ class BackboneLearner(nn.Module):
             memory = encoder(latents[:, :, :history], batch["low"], self.dit.first_layer)
         times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
         text = self.text(batch["text"])
-        loss = flow_loss(self.dit, latents[:, :, start:end], times, text, memory, self.weights, times < first)
+        weights = evened(self.weights, self.dit.spreads[0])
+        loss = flow_loss(self.dit, latents[:, :, start:end], times, text, memory, weights, times < first)
         return loss, {name: loss.detach()}

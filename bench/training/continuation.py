@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.backbones.dit import VideoDiT
 from bench.backbones.text import TextEncoder
 from bench.memories.history import HistoryEncoder
-from bench.training.flow import flow_loss
+from bench.training.flow import evened, flow_loss
 
 SECTION = 4  # latent frames: two seconds at eight frames a second
 
@@ -34,4 +34,5 @@ class ContinuationLearner(nn.Module):
         start = max(0, first - self.window)
         times = torch.arange(start, end, dtype=torch.float32, device=latents.device)
         frames, text = latents[:, :, start:end], self.text(batch["text"])
-        return flow_loss(self.dit, frames, times, text, memory, self.weights, times < first), {}
+        weights = evened(self.weights, self.dit.spreads[0])
+        return flow_loss(self.dit, frames, times, text, memory, weights, times < first), {}

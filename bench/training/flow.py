@@ -20,6 +20,15 @@ def draw_sigma(count: int, device: torch.device, lowest: float = 0.0) -> Float[T
     return lowest + (1 - lowest) * level
 
 
+def evened(weights: Float[Tensor, " channel"], spreads: Float[Tensor, " channel"]) -> Float[Tensor, " channel"]:
+    """Weights by which each channel counts as the root of what it would: for what is generated and not recalled.
+
+    By `weights` alone, the first channel of nano's latents is 600 times the last. What is wrong with it is all that shows
+    then, and the noise that is left in all others shows in every step of a sampler.
+    """
+    return weights.sqrt() / spreads
+
+
 def flow_loss(
     dit: VideoDiT,
     frames: Float[Tensor, "batch channel time height width"],

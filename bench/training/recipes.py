@@ -42,24 +42,24 @@ RECIPES = {
     "dit": Recipe(steps=1440, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=720),
     # φ goes on from what it has learned with the guess, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
-        steps=250,
+        steps=150,
         batch=8,
         learning_rate=2e-3,
         slow_pace=0.1,
         warmup=20,
         ema=0.98,
         save_every=50,
-        validate_every=125,
+        validate_every=150,
     ),
     "stage2": Recipe(
-        steps=160,
+        steps=120,
         batch=8,
         learning_rate=1e-3,
         slow_pace=0.1,
         warmup=15,
         ema=0.95,
         save_every=40,
-        validate_every=80,
+        validate_every=120,
     ),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""

@@ -20,7 +20,7 @@ from bench.training.workplace import Latents, Workplace
 
 GUESSING = 5
 """Steps of the first guess alone, for each step of the DiT after it."""
-TELLING = 6
+TELLING = 10
 """Steps of an encoder with the first guess alone, for each step of stage one after it."""
 SAMPLED = 40
 """Batches from which principal components are taken, that the codes of dense tokens start with, and spreads."""
