@@ -158,7 +158,7 @@ class VideoDiT(nn.Module):
     arXiv 2206.00364, table 1, for this path). So noise need not be carried through all layers to be taken away.
     A `FirstGuess` from the memory, where the shapes have one, is known too: it is shown to the layers, which predict
     what is left. `spreads` are those of each channel of the latents, and of what the guess leaves of it: channels
-    differ by ten, and by one spread for all, the noise in the weak ones would be taken for the picture.
+    differ by five, and by one spread for all, the noise in the weak ones would be taken for the picture.
     `first_layer` is the patchifier with its projection: the history encoder puts its low-resolution branch through it.
     With `isolated_memory` the memory's tokens look only at each other, not at the frames, and so are the same at every
     sampling step: `remember` computes them once. A DiT is trained one way or the other.

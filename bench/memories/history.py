@@ -77,12 +77,13 @@ class HistoryEncoder(nn.Module):
             self.high = LargePatchifier(shapes, rate)
         elif variant is not Variant.ONLY_LOW:
             self.high = HighBranch(shapes, rate)
-        # how much of the small video's token comes in, by channel: all of it, as in the paper. But where a first guess
-        # takes tokens apart by linear layers, what φ cannot foretell of the small video is only noise to what it says
-        # itself: there it begins with none, and takes in what helps (docs/RESULTS.md)
+        # how much of the small video's token comes in, by channel: all of it, as in the paper, whose branch is far
+        # narrower than a token. One that fills a token has told what is in the small video already: there it begins
+        # with none, and takes in what helps (docs/RESULTS.md)
         self.small_gain: nn.Parameter | None = None
         if variant is Variant.PROPOSED:
-            self.small_gain = nn.Parameter(torch.full((shapes.width, 1, 1, 1), 0.0 if shapes.first_guess else 1.0))
+            fills = shapes.history_channels[-1] >= shapes.width
+            self.small_gain = nn.Parameter(torch.full((shapes.width, 1, 1, 1), 0.0 if fills else 1.0))
 
     @property
     def reads_low(self) -> bool:

@@ -52,14 +52,14 @@ RECIPES = {
         validate_every=150,
     ),
     "stage2": Recipe(
-        steps=120,
+        steps=60,
         batch=8,
         learning_rate=1e-3,
         slow_pace=0.1,
-        warmup=15,
-        ema=0.95,
-        save_every=40,
-        validate_every=120,
+        warmup=10,
+        ema=0.9,
+        save_every=20,
+        validate_every=60,
     ),
 }
 """What two CPU cores can do in an hour or two; a GPU takes more steps and larger batches (`--set steps=…`)."""

@@ -191,8 +191,8 @@ def test_the_proposed_memory_is_the_sum_of_the_ablations(first_layer: nn.Conv3d)
     both, high, small = (encoder(latents, low, first_layer).tokens for encoder in (proposed, without, only))
     torch.testing.assert_close(both, high + small)
     torch.testing.assert_close(small, first_layer(low).flatten(2).transpose(1, 2))
-    guessing = HistoryEncoder(replace(SHAPES, first_guess=64), rate)
-    assert not guessing(latents, low, first_layer).tokens.any()  # neither says anything yet, and takes in what helps
+    full = HistoryEncoder(replace(SHAPES, history_channels=(4, 8, 16, 32)), rate)  # as wide as a token
+    assert not full(latents, low, first_layer).tokens.any()  # neither says anything yet, and takes in what helps
 
 
 @torch.no_grad()

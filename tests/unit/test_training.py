@@ -24,7 +24,7 @@ from bench.checkpoints.latents import LatentSpace
 from bench.errors import KeepframeError, UsageError
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.training.continuation import SECTION
-from bench.training.flow import flow_loss
+from bench.training.flow import evened, flow_loss
 from bench.training.frame_query import masked
 from bench.training.guessing import GuessLearner, dense_encoders
 from bench.training.latents import Segment, pixel_weights
@@ -273,6 +273,11 @@ def test_a_channel_counts_as_much_as_it_shows(tmp_path: Path) -> None:
     weights = pixel_weights(space, [Segment(video, 0.0, tmp_path / "0", 3, 2.0)], tmp_path)
     torch.testing.assert_close(weights, Weighed.gains**2 / (Weighed.gains**2).mean(), rtol=0.1, atol=0)
     assert torch.equal(pixel_weights(space, [], tmp_path), weights)  # kept, not measured again
+
+
+def test_evened_weights_count_each_channel_by_the_root_of_what_it_would() -> None:
+    weights, spreads = torch.tensor([6.0, 1.0, 0.3]), torch.tensor([2.7, 1.0, 0.5])
+    torch.testing.assert_close(evened(weights, spreads) * spreads**2, (weights * spreads**2).sqrt())
 
 
 class WrongInOneChannel(VideoDiT):
