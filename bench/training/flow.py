@@ -23,8 +23,8 @@ def draw_sigma(count: int, device: torch.device, lowest: float = 0.0) -> Float[T
 def evened(weights: Float[Tensor, " channel"], spreads: Float[Tensor, " channel"]) -> Float[Tensor, " channel"]:
     """Weights by which each channel counts as the root of what it would: for what is generated and not recalled.
 
-    By `weights` alone, the first channel of nano's latents is 500 times the last. What is wrong with it is all that shows
-    then, and the noise that is left in all others shows in every step of a sampler.
+    By `weights` alone, the first channel of nano's latents is 500 times the last, and nothing is learned of the others,
+    whose noise a sampler of many steps then leaves in the picture.
     """
     return weights.sqrt() / spreads
 

@@ -17,7 +17,6 @@ from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.memories.history_high import HANDING_ON, HighBranch
 from bench.training.flow import weighed
-from bench.training.frame_query import masked
 
 PLAIN = 0.2
 """How often the small video stands alone where dense tokens are learned from."""
@@ -44,9 +43,8 @@ def practised(encoders: nn.ModuleDict, rate: Rate, plain: float) -> HistoryEncod
 class GuessLearner(nn.Module):
     """Encoders, by the name of their rate, with the error of what the DiT guesses from their tokens.
 
-    `plain` is how often the small video stands alone, `undeclared` how often an encoder is not told what will be asked
-    (bench/training/frame_query.py). All of the DiT rests, but where `guess_learns` for its guess and the first layer,
-    through which the small video comes.
+    `plain` is how often the small video stands alone. All of the DiT rests, but where `guess_learns` for its guess and
+    the first layer, through which the small video comes.
     """
 
     weights: Tensor
@@ -58,12 +56,10 @@ class GuessLearner(nn.Module):
         weights: Float[Tensor, " channel"],
         *,
         plain: float = 0.0,
-        undeclared: float = 1.0,
         guess_learns: bool = False,
     ) -> None:
         super().__init__()
-        self.dit, self.encoders = dit.requires_grad_(False), nn.ModuleDict(encoders)
-        self.plain, self.undeclared = plain, undeclared
+        self.dit, self.encoders, self.plain = dit.requires_grad_(False), nn.ModuleDict(encoders), plain
         if dit.first_guess is None:
             raise ValueError("this DiT makes no first guess")
         dit.first_guess.requires_grad_(guess_learns)
@@ -77,38 +73,25 @@ class GuessLearner(nn.Module):
         )
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, low, (first, end) = batch["latents"], batch["low"], batch["query"].tolist()
         encoder = practised(self.encoders, Rate(*batch["rate"].tolist()), self.plain)
-        name = "plain" if encoder.high is None else "whole"
-        if float(torch.rand(())) < self.undeclared:
-            first, end = 0, latents.shape[2]  # all frames may be asked for, so all of them are
-            seen = latents, low
-        else:
-            seen, name = masked(latents, low, first, end, encoder.rate.time), "declared"
-        error = self._error(encoder, *seen, latents[:, :, first:end], first)
-        loss = weighed(error.square(), self.weights)
-        return loss, {name: loss.detach()}
+        loss = weighed(self._error(encoder, batch).square(), self.weights)
+        return loss, {"plain" if encoder.high is None else "whole": loss.detach()}
 
     @torch.no_grad()
     def spreads(self, batches: Iterable[Mapping[str, Tensor]]) -> Float[Tensor, "2 channel"]:
         """Of each channel of the latents, and of what the guess leaves of it: root mean squares over all batches."""
         found = []
         for batch in batches:
-            latents, rate = batch["latents"], Rate(*batch["rate"].tolist())
-            error = self._error(practised(self.encoders, rate, 0.0), latents, batch["low"], latents, 0)
-            found.append(torch.stack([part.square().mean((0, 2, 3, 4)) for part in (latents, error)]))
+            encoder = practised(self.encoders, Rate(*batch["rate"].tolist()), 0.0)
+            parts = batch["latents"], self._error(encoder, batch)
+            found.append(torch.stack([part.square().mean((0, 2, 3, 4)) for part in parts]))
         return torch.stack(found).mean(0).sqrt()
 
     def _error(
-        self,
-        encoder: HistoryEncoder,
-        latents: Float[Tensor, "batch channel history height width"],
-        low: Float[Tensor, "batch channel blocks height2 width2"],
-        asked: Float[Tensor, "batch channel time height width"],
-        first: int,
+        self, encoder: HistoryEncoder, batch: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch channel time height width"]:
-        """What the guess from the memory of `latents` is off by, of the frames from `first` on."""
-        memory = encoder(latents, low, self.dit.first_layer)
-        times = torch.arange(first, first + asked.shape[2], dtype=torch.float32, device=asked.device)
+        latents = batch["latents"]
+        memory = encoder(latents, batch["low"], self.dit.first_layer)
+        times = torch.arange(latents.shape[2], dtype=torch.float32, device=latents.device)
         rows, columns = self.dit.shapes.patch[1:]
-        return (self.dit.guess(memory, times, asked.shape[3] // rows, asked.shape[4] // columns) - asked).float()
+        return (self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns) - latents).float()

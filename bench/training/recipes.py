@@ -39,26 +39,26 @@ RATES = ("4x4x2", "2x2x2", "2x2x1")
 
 RECIPES = {
     "vae": Recipe(steps=900, batch=8, learning_rate=1e-3, ema=0.995, save_every=100, validate_every=300),
-    "dit": Recipe(steps=1440, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=720),
+    "dit": Recipe(steps=2400, batch=8, learning_rate=2.5e-3, warmup=50, ema=0.995, save_every=100, validate_every=600),
     # φ goes on from what it has learned with the guess, which was lost at the pace of the LoRA (docs/RESULTS.md)
     "stage1": Recipe(
-        steps=150,
+        steps=500,
         batch=8,
         learning_rate=2e-3,
         slow_pace=0.1,
         warmup=20,
         ema=0.98,
-        save_every=50,
-        validate_every=150,
+        save_every=100,
+        validate_every=250,
     ),
     "stage2": Recipe(
-        steps=60,
+        steps=240,
         batch=8,
         learning_rate=1e-3,
         slow_pace=0.1,
-        warmup=10,
-        ema=0.9,
-        save_every=20,
+        warmup=15,
+        ema=0.95,
+        save_every=60,
         validate_every=60,
     ),
 }
@@ -157,7 +157,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    started = start_encoder(place, recipe, memory, encoder, dit, batches, kept)
+    started = start_encoder(place, recipe, memory.stage_one_name, encoder, dit, batches, kept)
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)

@@ -13,15 +13,12 @@ from bench.memories.history_high import HighBranch
 from bench.training.backbone import BackboneLearner
 from bench.training.guessing import PLAIN, GuessLearner
 from bench.training.loop import Recipe, Trained, moved, train
-from bench.training.memory import Memory
 from bench.training.principal import start_principal
 from bench.training.windows import Plan, Windows
 from bench.training.workplace import Latents, Workplace
 
-GUESSING = 5
-"""Steps of the first guess alone, for each step of the DiT after it."""
-TELLING = 10
-"""Steps of an encoder with the first guess alone, for each step of stage one after it."""
+GUESSING = 3
+"""Steps with the first guess alone for each step of what comes after it."""
 SAMPLED = 40
 """Batches from which principal components are taken, that the codes of dense tokens start with, and spreads."""
 
@@ -51,7 +48,7 @@ def start_guess(place: Workplace, recipe: Recipe, learner: BackboneLearner, lear
 def start_encoder(
     place: Workplace,
     recipe: Recipe,
-    memory: Memory,
+    name: str,
     encoder: HistoryEncoder,
     dit: VideoDiT,
     batches: Windows,
@@ -61,11 +58,11 @@ def start_encoder(
     if encoder.high is None or dit.first_guess is None:
         return None
     held_back = Windows(kept.segments, replace(batches.plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights, undeclared=memory.undeclared)
+    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights)
     if isinstance(encoder.high, HighBranch):
         encoder.high.listen(kept.weights.sqrt())
-    longer = replace(recipe, steps=TELLING * recipe.steps)
-    return _guess(place, longer, guessing, memory.stage_one_name, batches, held_back)
+    longer = replace(recipe, steps=GUESSING * recipe.steps)
+    return _guess(place, longer, guessing, name, batches, held_back)
 
 
 def _guess(

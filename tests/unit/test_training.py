@@ -209,7 +209,7 @@ def test_a_guess_is_learned_and_then_every_encoder_learns_to_tell_it() -> None:
     dit = VideoDiT(nano)
     low = torch.randn(8, 16, 1, 4, 4)
     latents = F.interpolate(low[:, :, 0], scale_factor=2)[:, :, None] + 0.5 * torch.randn(8, 16, 1, 8, 8)
-    batch = {"latents": latents, "low": low, "rate": torch.tensor([2, 2, 1]), "query": torch.tensor([0, 1])}
+    batch = {"latents": latents, "low": low, "rate": torch.tensor([2, 2, 1])}
     variance = float(latents.var())
     codes = dict(dense_encoders(nano, (rate,)).items())
     start_principal(cast(LargePatchifier, codes[str(rate)].high), [latents], torch.ones(16))
@@ -225,28 +225,12 @@ def test_a_guess_is_learned_and_then_every_encoder_learns_to_tell_it() -> None:
     assert all(torch.equal(weight, guess[name]) for name, weight in dit.state_dict().items())
 
 
-def test_an_encoder_that_learns_with_the_guess_is_asked_in_the_form_of_stage_one_too() -> None:
-    torch.manual_seed(0)
-    nano, rate = shapes("nano"), Rate.parse("2x2x1")
-    low = torch.randn(2, 16, 6, 4, 4)
-    batch = {"latents": torch.randn(2, 16, 6, 8, 8), "low": low, "rate": torch.tensor([2, 2, 1])}
-    batch["query"] = torch.tensor([1, 3])
-    codes = dict(dense_encoders(nano, (rate,)).items())
-    dit = VideoDiT(nano)
-    asked = float(batch["latents"][:, :, 1:3].square().mean())  # it begins by guessing zero, so this is the loss
-    loss, parts = GuessLearner(dit, codes, torch.ones(16), undeclared=0.0)(batch)
-    assert float(loss.detach()) == pytest.approx(asked) and list(parts) == ["declared"]
-    loss, parts = GuessLearner(dit, codes, torch.ones(16))(batch)
-    assert float(loss.detach()) == pytest.approx(float(batch["latents"].square().mean()))
-    assert list(parts) == ["whole"]
-
-
 def test_spreads_are_of_each_channel_before_and_after_the_guess() -> None:
     torch.manual_seed(0)
     nano, rate = shapes("nano"), Rate.parse("2x2x1")
     gains = torch.linspace(2, 0.1, 16)
     batch = {"latents": torch.randn(8, 16, 4, 8, 8) * gains[:, None, None, None], "low": torch.randn(8, 16, 4, 4, 4)}
-    batch |= {"rate": torch.tensor([2, 2, 1]), "query": torch.tensor([0, 1])}
+    batch |= {"rate": torch.tensor([2, 2, 1])}
     dit, codes = VideoDiT(nano), dict(dense_encoders(nano, (rate,)).items())
     learner = GuessLearner(dit, codes, torch.ones(16), plain=1.0)
     torch.testing.assert_close(learner.spreads([batch, batch]), gains.repeat(2, 1), rtol=0.05, atol=0)
