@@ -1,9 +1,9 @@
 """The recipe of the DiT and its text encoder: what a video foundation model brings along before any memory is learned.
 
 Two kinds of lessons in turn. Frames that a memory covers, from its tokens: the small video, most often with a linear
-code of the block beside it (bench/training/guessing.py), on which the DiT practises reading. And whole pictures of
-what comes next: from text alone, from the last frames as they are, or from the tokens of what was before. No history
-encoder takes part.
+code of the block beside it (bench/training/guessing.py), on which the DiT practises reading. And what comes next, on
+crops and some whole pictures: from text alone, from the last frames as they are, or from the tokens of what was before.
+No history encoder takes part.
 """
 
 from collections.abc import Mapping, Sequence

@@ -36,7 +36,8 @@ def start_guess(place: Workplace, recipe: Recipe, learner: BackboneLearner, lear
     guessing = GuessLearner(learner.dit, dict(learner.dense.items()), learned.weights, plain=PLAIN, guess_learns=True)
     longer = replace(recipe, steps=GUESSING * recipe.steps, learning_rate=3e-3)
     ended = _guess(place, longer, guessing, "dit", cuts, held_back)
-    learner.dit.spreads.copy_(guessing.spreads(cuts[index] for index in range(SAMPLED)))
+    device = learner.dit.spreads.device
+    learner.dit.spreads.copy_(guessing.spreads(moved(cuts[index], device) for index in range(SAMPLED)))
     # now they rest: what all other layers do on top of a guess that encoders learn to tell alone would not fit another
     learner.dit.requires_grad_(True)
     for part in (learner.dit.first_guess, learner.dit.first_layer, learner.dense):
