@@ -213,7 +213,7 @@ class VideoDiT(nn.Module):
         if isinstance(memory, MemoryTokens) and self.isolated_memory:
             memory = self.remember(memory, text)
         guess, unknown = torch.zeros_like(noisy), self.unknown(memory, times)[..., None, None].to(noisy.dtype)
-        if memory is not None and bool(self._guessed(memory, times).any()):
+        if self.first_guess is not None and memory is not None and bool(self._guessed(memory, times).any()):
             guess = self.guess(memory, times, height, width)
             x = x + F.conv3d(guess, self.first_layer.weight, stride=self.shapes.patch).flatten(2).transpose(1, 2)
         if isinstance(memory, MemoryTokens):

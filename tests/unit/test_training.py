@@ -277,6 +277,7 @@ class WrongInOneChannel(VideoDiT):
 
 def test_the_loss_of_a_channel_is_weighed() -> None:
     dit, weights = WrongInOneChannel(shapes("nano")), torch.tensor([2.5, 1.0, 0.5, 0.0])
+    dit.spreads = torch.ones(2, 4)
     text = TextTokens(torch.zeros(2, 1, 128), torch.ones(2, 1, dtype=torch.bool))
     losses = []
     for dit.wrong in range(4):
