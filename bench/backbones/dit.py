@@ -258,12 +258,14 @@ class VideoDiT(nn.Module):
         self, memory: MemoryTokens | MemoryCache | None, times: Float[Tensor, " time"]
     ) -> Float[Tensor, "channel time"]:
         """Spread of what is to be found out about each frame: less of it where the first guess has a say."""
-        guessed = torch.zeros_like(times, dtype=torch.bool) if memory is None else self._guessed(memory, times)
-        return self.spreads[guessed.long()].T
+        return self.spreads[self._guessed(memory, times).long()].T
 
-    def _guessed(self, memory: MemoryTokens | MemoryCache, times: Float[Tensor, " time"]) -> Bool[Tensor, " time"]:
-        covered = _tokens(memory).covers(times).any(1)
-        return covered if self.first_guess is not None else torch.zeros_like(covered)
+    def _guessed(
+        self, memory: MemoryTokens | MemoryCache | None, times: Float[Tensor, " time"]
+    ) -> Bool[Tensor, " time"]:
+        if self.first_guess is None or memory is None:
+            return torch.zeros_like(times, dtype=torch.bool)
+        return _tokens(memory).covers(times).any(1)
 
     def remember(self, memory: MemoryTokens, text: TextTokens) -> MemoryCache:
         """What the layers make of a memory under a prompt: give it to `forward` in place of the tokens, at each step.

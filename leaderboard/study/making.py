@@ -94,7 +94,7 @@ def new(
         studies.create(
             folder, terms, found, texts, url=url,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            told=lambda note: say(note),
+            told=say,
         )  # fmt: skip
     if not url and sqlite_warning():
         say(sqlite_warning(), to=err)
