@@ -66,6 +66,21 @@ def test_encoding_in_chunks_equals_encoding_at_once(vae: VideoVAE, frames: torch
     )
 
 
+def test_a_video_alone_gives_and_learns_what_it_does_among_others() -> None:
+    """oneDNN convolves the one, PyTorch as it sees fit the others."""
+    torch.manual_seed(3)
+    conv, pair = CausalConv3d(5, 7, (4, 3, 3), (2, 1, 1)), torch.randn(2, 5, 9, 6, 8, requires_grad=True)
+    alone = torch.cat([conv(video[None]) for video in pair])
+    torch.testing.assert_close(alone, conv(pair), rtol=0, atol=1e-5)
+    learned = [pair, *conv.parameters()]
+    for got, wanted in zip(
+        torch.autograd.grad(alone.square().sum(), learned),
+        torch.autograd.grad(conv(pair).square().sum(), learned),
+        strict=True,
+    ):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("chunks", [[5], [1] * 5, [2, 3]])
 def test_decoding_in_chunks_equals_decoding_at_once(vae: VideoVAE, chunks: list[int]) -> None:
     latents = torch.randn(1, 3, 5, 2, 3, generator=torch.Generator().manual_seed(2))
