@@ -22,7 +22,7 @@ from bench.digest import digest_bytes, digest_file, key
 from bench.errors import UsageError
 from bench.memories.weighted import WeightedEncoder
 from bench.protocols import Metric
-from bench.spec import RunSpec
+from bench.spec import RunSpec, System
 from bench.store import Store
 from bench.store_tables import PLAN
 from bench.types import Case, Clip, Recall, Size
@@ -106,55 +106,23 @@ def build(spec: RunSpec, footage: Footage) -> Plan:
     rows: list[dict[str, Any]] = []
     tasks: list[Task] = []
     problems: dict[str, str] = {}
-    items = footage.items[: spec.footage.limit]
-    for item in items:
+    for item in footage.items[: spec.footage.limit]:
         fps = spec.decode.fps or (float(item.clip.fps) if item.clip else 0.0)
         for case in _cases(suite, item, fps):
             case_key = _case_key(suite, case, item, decode)
-            declared = (
-                list(case.request.at_s) if suite.queries == "declared" and isinstance(case.request, Recall) else None
-            )
-            past = {"clip": case.clip.digest, "decode": decode, "history_s": case.history_s, "declared": declared}
+            declared = suite.queries == "declared"
+            told = list(case.request.at_s) if declared and isinstance(case.request, Recall) else None
+            past = {"clip": case.clip.digest, "decode": decode, "history_s": case.history_s, "declared": told}
             asks = []
             for system, memory, generator in systems:
                 ask = _ask(system.name, memory, generator, metrics, past, case_key, spec.seed)
                 asks.append(ask)
-                if item.problem is not None:
-                    problems[ask.prediction_key] = item.problem
-                rows += [
-                    {
-                        "case": case.id,
-                        "group": case.group,
-                        "file": item.name,
-                        "tags": list(item.tags),
-                        "horizon_s": case.horizon_s,
-                        "case_key": case_key,
-                        "system": system.name,
-                        "curve": system.curve,
-                        "baseline": system.role != "tested",
-                        "memory_key": ask.memory_key,
-                        "prediction_key": ask.prediction_key,
-                        "metric": m.name,
-                        "metric_version": m.version,
-                        "unit": m.unit,
-                        "better": m.better,
-                        "score_key": ask.scores[ref],
-                    }
-                    for ref, m in metrics.items()
-                ]
+                rows += _rows(system, item, case, case_key, ask, metrics)
             if item.problem is None:
-                tasks.append(
-                    Task(
-                        case,
-                        case_key,
-                        _grid_cuts(item, fps),
-                        fps,
-                        decode,
-                        suite.queries == "declared",
-                        spec.seed,
-                        tuple(asks),
-                    )
-                )
+                cuts = _grid_cuts(item, fps)
+                tasks.append(Task(case, case_key, cuts, fps, decode, declared, spec.seed, tuple(asks)))
+            else:
+                problems |= {ask.prediction_key: item.problem for ask in asks}
     table = pa.Table.from_pylist(rows, schema=PLAN)
     unavailable = {m.name: missing for m in metrics.values() if (missing := m.available()) is not None}
     identity = [(row["system"], row["case"], row["score_key"]) for row in rows]
@@ -187,6 +155,36 @@ def _ask(
         for ref, metric in metrics.items()
     }
     return Ask(system, memory, generator, memory_key, prediction_key, scores)
+
+
+def _rows(
+    system: System, item: Item, case: Case, case_key: str, ask: Ask, metrics: Mapping[str, Metric]
+) -> list[dict[str, Any]]:
+    """Of the plan's table: one for each metric."""
+    shared = {
+        "case": case.id,
+        "group": case.group,
+        "file": item.name,
+        "tags": list(item.tags),
+        "horizon_s": case.horizon_s,
+        "case_key": case_key,
+        "system": system.name,
+        "curve": system.curve,
+        "baseline": system.role != "tested",
+        "memory_key": ask.memory_key,
+        "prediction_key": ask.prediction_key,
+    }
+    return [
+        shared
+        | {
+            "metric": metric.name,
+            "metric_version": metric.version,
+            "unit": metric.unit,
+            "better": metric.better,
+            "score_key": ask.scores[ref],
+        }
+        for ref, metric in metrics.items()
+    ]
 
 
 def missing(plan: Plan, store: Store, *, retry: bool = False) -> list[Task]:

@@ -45,10 +45,12 @@ def write_backbone(folder: Path, shapes: Shapes = TINY, seed: int = 0) -> dict[s
     return parents
 
 
-def write_history(folder: Path, name: str, args: HistoryArgs, parents: dict[str, str], seed: int = 1) -> str:
+def write_history(
+    folder: Path, name: str, args: HistoryArgs, parents: dict[str, str], seed: int = 1, shapes: Shapes = TINY
+) -> str:
     """A history checkpoint on that backbone, with an adapter that does something; returns its sha256."""
     torch.manual_seed(seed)
-    encoders = [HistoryEncoder(TINY, rate, Variant(args.variant)) for rate in args.rates]
+    encoders = [HistoryEncoder(shapes, rate, Variant(args.variant)) for rate in args.rates]
     tensors = {}
     for index, encoder in enumerate(encoders):
         prefix = "encoder." if len(encoders) == 1 else f"encoder.{index}."
@@ -59,7 +61,7 @@ def write_history(folder: Path, name: str, args: HistoryArgs, parents: dict[str,
         tensors |= {f"reading.{name}": torch.randn_like(weight) for name, weight in reading_state(dit).items()}
     add_lora(dit, rank=2, alpha=4.0)
     tensors |= {f"lora.{name}": torch.randn_like(weight) * 0.2 for name, weight in lora_state(dit).items()}
-    return save(folder / f"{name}.safetensors", tensors, About("history", TINY, parents, args.as_args(), RANDOM))
+    return save(folder / f"{name}.safetensors", tensors, About("history", shapes, parents, args.as_args(), RANDOM))
 
 
 def write_tiny(root: Path) -> Path:

@@ -29,7 +29,7 @@ class Shapes:
     mlp_width: int
     text_width: int
     vae_width: int  # channels of the VAE's first level; the next two have 2 and 4 times as many
-    history_channels: tuple[int, int, int, int]
+    history_channels: tuple[int, int, int, int]  # of φ, whose file says its own: see `About.differences`
     latent_channels: int = 16
     vae_stride: tuple[int, int, int] = (4, 8, 8)
     patch: tuple[int, int, int] = (1, 2, 2)

@@ -76,12 +76,15 @@ class About:
             ) from error
 
     def differences(self, shapes: Shapes) -> list[str]:
-        """Where its shapes differ from others, as `field: its, the other`. The name of the shapes does not count."""
+        """Where its backbone differs from that of other shapes, as `field: its, the other`.
+
+        The name of the shapes does not count, nor does what only φ has: a backbone serves encoders of many widths.
+        """
         own, other = asdict(self.shapes), asdict(shapes)
         return [
             f"{name}: {own[name]} in the file, {other[name]} wanted"
             for name in own
-            if name != "name" and own[name] != other[name]
+            if name != "name" and not name.startswith("history_") and own[name] != other[name]
         ]
 
 

@@ -121,7 +121,7 @@ def _reader(path: Path, sha256: str, base: Backbone) -> Reader:
         stage_one, its_about = load(_named_by_digest(parent, path))
         fold(dit, stage_one, HistoryArgs.of(its_about.args, path).lora_alpha, path)
     fold(dit, tensors, args.lora_alpha, path)
-    encoders = [HistoryEncoder(base.shapes, rate, _variant(args.variant, path)) for rate in args.rates]
+    encoders = [HistoryEncoder(about.shapes, rate, _variant(args.variant, path)) for rate in args.rates]
     for index, encoder in enumerate(encoders):
         fill(encoder, tensors, "encoder." if len(encoders) == 1 else f"encoder.{index}.", path)
     device = str(base.space.device)

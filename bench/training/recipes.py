@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from bench.backbones.config import Shapes
 from bench.backbones.dit import VideoDiT
 from bench.backbones.lora import add_lora, fold_lora, lora_state
 from bench.backbones.rate import Rate
@@ -155,7 +156,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     space, learned, kept = place.latents((rate,))
     dit, text, parents = place.backbone()
     torch.manual_seed(recipe.seed)
-    encoder = _encoder(place, rate, memory, dit)
+    encoder = _encoder(place.shapes, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
     started = start_encoder(place, recipe, memory.stage_one_name, encoder, dit, batches, kept)
     if started is not None and not started.done:
@@ -186,11 +187,12 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     _, learned, kept = place.latents((rate,))
     dit, text, parents = place.backbone()
     torch.manual_seed(recipe.seed)
-    encoder = _encoder(place, rate, memory, dit)
+    encoder = _encoder(place.shapes, rate, memory, dit)
     if not memory.without_stage_one:
         path = place.weights / f"{memory.stage_one_name}.safetensors"
         tensors, about = load(path)
         require(about, path, kind="history", shapes=place.shapes, parents=parents)
+        encoder = _encoder(about.shapes, rate, memory, dit)
         fill(encoder, tensors, "encoder.", path)
         add_lora(dit, LORA_RANK, LORA_RANK)
         _fill_lora(dit, tensors)
@@ -209,13 +211,13 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     name = memory.stage_two_name
     ended = train(learner, batches, validate, recipe, place.work / name, place.telling("train"))
     if ended.writes:
-        about = About("history", place.shapes, parents, _args(memory, stage=2) | {"window": memory.window})
+        about = About("history", encoder.shapes, parents, _args(memory, stage=2) | {"window": memory.window})
         _write(place, name, _tensors(dit, encoder), about, recipe, ended, learned.videos)
     return ended
 
 
-def _encoder(place: Workplace, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
-    encoder = HistoryEncoder(place.shapes, rate, memory.variant)
+def _encoder(shapes: Shapes, rate: Rate, memory: Memory, dit: VideoDiT) -> HistoryEncoder:
+    encoder = HistoryEncoder(shapes, rate, memory.variant)
     if isinstance(encoder.high, LargePatchifier):
         encoder.high.start_from(dit.first_layer)
     return encoder

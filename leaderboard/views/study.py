@@ -15,6 +15,7 @@ from reports.study import beside, how_ranked, percent, places_open, points, read
 from reports.study_formats import render_study
 from reports.study_html import headline, page
 from suites.preference.findings import Findings
+from suites.preference.ranking import Ranking
 
 MEAN = "the mean of all"
 FOREST, SHARES, DAYS, CELL = Extent(560, 0), Extent(300, 0), Extent(330, 150), 54
@@ -30,6 +31,15 @@ def draw(chart: Any, key: str) -> None:
 
 def show(found: Findings) -> None:
     """The whole page of a ranked study."""
+    heading(found)
+    ranked(found, chosen(found))
+    good_enough(found)
+    turning(found)
+    how_got(found)
+
+
+def heading(found: Findings) -> None:
+    """What the study says, in a sentence, and of how much."""
     first = found.overall
     st.subheader("Simulated votes" if found.simulated else "What people prefer", anchor=False)
     if found.simulated:
@@ -41,12 +51,20 @@ def show(found: Findings) -> None:
         f"{counted(first.votes, 'vote')} · {counted(first.raters, 'rater')} · {counted(first.prompts, 'prompt')} · "
         f"{counted(len(first.places), 'system')} · {100 * first.ties:.0f} % ties"
     )
-    criterion = first.criterion
+
+
+def chosen(found: Findings) -> Ranking:
+    """The ranking by the criterion that the reader chose, where there are several."""
+    criterion = found.overall.criterion
     if len(found.rankings) > 1:
         names = [ranking.criterion for ranking in found.rankings]
         with st.sidebar:
             criterion = st.selectbox("Criterion", names, key="criterion", bind="query-params")
-    shown = next(ranking for ranking in found.rankings if ranking.criterion == criterion)
+    return next(ranking for ranking in found.rankings if ranking.criterion == criterion)
+
+
+def ranked(found: Findings, shown: Ranking) -> None:
+    """The systems in their order, what to download, and every pair."""
     draw(charts.forest(shown, FOREST), "forest")
     st.dataframe(
         [
@@ -72,7 +90,7 @@ def show(found: Findings) -> None:
             ),
             "Both bad": st.column_config.TextColumn(help="Of its votes, how many called both videos bad."),
         },
-        alt=f"{len(shown.places)} systems by {criterion}, best first.",
+        alt=f"{len(shown.places)} systems by {shown.criterion}, best first.",
     )
     st.text("\n".join(line for line in how_ranked(found, shown) if line not in shown.warnings))
     with st.container(horizontal=True):
@@ -85,26 +103,35 @@ def show(found: Findings) -> None:
     draw(charts.wins(shown, CELL), "wins")
     st.caption("Percent of decisive votes that the system of the row won. Framed: shown to be better.")
 
+
+def good_enough(found: Findings) -> None:
+    """How often both were bad, and when the votes came."""
     st.subheader("Are they good enough?", anchor=False)
     left, right = st.columns(2)
     with left:
-        draw(charts.both_bad(first, SHARES), "both_bad")
+        draw(charts.both_bad(found.overall, SHARES), "both_bad")
     with right:
         draw(charts.votes_by_day(found, DAYS), "days")
 
+
+def turning(found: Findings) -> None:
+    """What more votes, or another reading of the same ones, would change."""
     st.subheader("What would change it?", anchor=False)
     st.text("\n".join(turns(found)))
     others = readings(found)
     st.dataframe(
         [
             {"System": place.system} | {other.how: round(dict(other.elo)[place.system]) for other in others}
-            for place in first.places
+            for place in found.overall.places
         ],
         hide_index=True,
         height="content",
         alt="Elo points when the same votes are read in another way.",
     )
 
+
+def how_got(found: Findings) -> None:
+    """Who was left out, and the ledger that all of it comes from."""
     st.subheader("How it was got", anchor=False)
     st.text("\n".join(line for line in beside(found) if not line.startswith("Ledger")) or "Nothing to add.")
     if found.flagged:

@@ -125,6 +125,7 @@ def test_another_kind_shape_or_parent_is_named(path: Path) -> None:
     about, parents = read_about(path), {"vae": "a" * 64}
     require(about, path, kind="history", shapes=SHAPES, parents=parents)
     require(about, path, kind="history", shapes=replace(SHAPES, name="renamed"), parents=parents)
+    require(about, path, kind="history", shapes=replace(SHAPES, history_channels=(4, 8, 8, 12)), parents=parents)
     with pytest.raises(KeepframeError, match="holds a history, not a vae"):
         require(about, path, kind="vae", shapes=SHAPES, parents={})
     with pytest.raises(KeepframeError, match="heads: 2 in the file, 4 wanted; layers: 1 in the file, 3 wanted"):

@@ -1,5 +1,6 @@
 """From checkpoint files to models: what is folded in, what is shared, and the options of the reader."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,16 @@ def test_adapters_are_folded_in_stage_one_first_and_the_backbone_is_left_alone(f
             torch.testing.assert_close(found[key], weight, rtol=0, atol=1e-5)
     assert all(torch.equal(weight, before[name]) for name, weight in base.dit.state_dict().items())
     assert not any(weight.requires_grad for weight in history("history-2x2x2", base).dit.parameters())
+
+
+def test_a_backbone_serves_encoders_of_other_widths(folder: Path) -> None:
+    base = backbone(folder)
+    narrow = replace(TINY, history_channels=(4, 8, 8, 8))
+    write_history(folder, "history-narrow", HistoryArgs("2x2x2", lora_alpha=4.0), dict(base.digests), shapes=narrow)
+    wide, other = (history(name, base).encoders[0] for name in ("history-2x2x2", "history-narrow"))
+    assert [encoder.shapes.history_channels[-1] for encoder in (wide, other)] == [16, 8]
+    memory = other(torch.randn(1, 3, 4, 4, 8), torch.randn(1, 3, 2, 2, 4), base.dit.first_layer)
+    assert memory.tokens.shape == (1, 4, TINY.width)
 
 
 def test_models_are_loaded_once_and_anew_when_a_file_changes(folder: Path, tmp_path: Path) -> None:
