@@ -9,6 +9,7 @@ one core, on many GPUs (`accelerate launch`), or sharded (`accelerate launch --u
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -95,7 +96,6 @@ def train(
     holds a run of another recipe.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
-    from torch.utils.tensorboard import SummaryWriter
 
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +111,7 @@ def train(
     average = AveragedModel(accelerator.unwrap_model(model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))  # type: ignore[no-untyped-call]
     state = _State(folder, recipe, sum(parameter.numel() for parameter in wanted))
     step, seconds = state.resume(accelerator, average)
+    journal = _Journal(folder, step) if accelerator.is_main_process else None
     loader = DataLoader(
         batches,
         batch_size=None,
@@ -118,10 +119,10 @@ def train(
         num_workers=recipe.workers,
     )
     numbers = iter(loader)
-    events = SummaryWriter(str(folder), purge_step=step + 1) if accelerator.is_main_process else None
-    recent: list[float] = []
+    recent: deque[float] = deque(maxlen=50)
     scores: dict[str, float] = {}
-    while step < recipe.steps:
+    out_of_time = False
+    while step < recipe.steps and not out_of_time:
         batch = moved(next(numbers), accelerator.device)
         torch.manual_seed(_seed(recipe.seed, step, accelerator.process_index))
         model.train()
@@ -140,30 +141,22 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         average.update_parameters(accelerator.unwrap_model(model))
         step += 1
-        recent = [*recent[-49:], value]
+        recent.append(value)
         elapsed = seconds + time.monotonic() - began
         out_of_time = recipe.minutes is not None and time.monotonic() - began > 60 * recipe.minutes
-        last = step == recipe.steps or out_of_time
-        if events is not None:
-            facts = {"loss": value, "norm": norm, **{name: float(part) for name, part in parts.items()}}
-            for name, number in facts.items():
-                events.add_scalar(name, number, step)
-            state.log({"step": step, "seconds": round(elapsed, 2), **facts})
-        report(step, recipe.steps, f"loss {sum(recent) / len(recent):.4f}")
+        if journal:
+            journal.learned(step, elapsed, {"loss": value, "norm": norm, **{k: float(v) for k, v in parts.items()}})
+        said = f"loss {sum(recent) / len(recent):.4f}"
+        report(step, recipe.steps, said)
         if step % recipe.validate_every == 0 or step == recipe.steps:
             scores = _validated(average, validate)
-            if events is not None:
-                for name, number in scores.items():
-                    events.add_scalar(f"validation/{name}", number, step)
-                state.log({"step": step, "seconds": round(elapsed, 2), "validation": scores})
-            said = ", ".join(f"{name} {number:.3f}" for name, number in scores.items())
-            report(step, recipe.steps, f"loss {sum(recent) / len(recent):.4f}, {said}")
-        if step % recipe.save_every == 0 or last:
+            if journal:
+                journal.validated(step, elapsed, scores)
+            report(step, recipe.steps, ", ".join([said, *(f"{name} {number:.3f}" for name, number in scores.items())]))
+        if step % recipe.save_every == 0 or step == recipe.steps or out_of_time:
             state.save(accelerator, average, step, elapsed)
-        if out_of_time:
-            break
-    if events is not None:
-        events.close()
+    if journal:
+        journal.close()
     accelerator.unwrap_model(model).load_state_dict(average.module.state_dict())
     finished, elapsed = step == recipe.steps, seconds + time.monotonic() - began
     if finished and not scores:  # all was done before this session
@@ -239,8 +232,6 @@ class _State:
                 continue  # never finished
             if newest is None or facts["step"] > newest[0]:
                 newest = facts["step"], place, facts
-        if accelerator.is_main_process:
-            self._forget_after(newest[0] if newest else 0)
         if newest is None:
             return 0, 0.0
         step, place, facts = newest
@@ -258,16 +249,35 @@ class _State:
             torch.save(average.state_dict(), place / "average.pt")
             (place / "done.json").write_text(json.dumps({"step": step, "seconds": seconds}), encoding="utf-8")
 
-    def log(self, facts: dict[str, Any]) -> None:
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
 
-    def _forget_after(self, step: int) -> None:
-        """Lines of steps that are about to be done again."""
-        path = self.folder / "log.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+class _Journal:
+    """What was learned, step by step: `log.jsonl` and TensorBoard's events. Of many processes, one writes it."""
+
+    def __init__(self, folder: Path, after: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._path = folder / "log.jsonl"
+        # lines of steps that are about to be done again are forgotten
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= after]
+        self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._events = SummaryWriter(str(folder), purge_step=after + 1)
+
+    def learned(self, step: int, seconds: float, facts: Mapping[str, float]) -> None:
+        self._write(step, seconds, facts, facts)
+
+    def validated(self, step: int, seconds: float, scores: Mapping[str, float]) -> None:
+        curves = {f"validation/{name}": number for name, number in scores.items()}
+        self._write(step, seconds, {"validation": dict(scores)}, curves)
+
+    def close(self) -> None:
+        self._events.close()
+
+    def _write(self, step: int, seconds: float, line: Mapping[str, Any], curves: Mapping[str, float]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "seconds": round(seconds, 2), **line}) + "\n")
+        for name, number in curves.items():
+            self._events.add_scalar(name, number, step)
 
 
 def _step_of(place: Path) -> int:
