@@ -103,12 +103,12 @@ _SHAPES = {
         # Widths are what two CPU cores can train, and what 60 MB of weights hold with all variants of the encoder.
         # Its rotary base is small: of base 10000, half of the waves would not turn by a tenth within 20 tokens. Its
         # waves are faster: a memory token stands half a token beside those it covers, and at 1 radian a token the
-        # turn of 0.5 that tells its four quarters apart would hardly show. φ's branch is narrower than a token, as in
-        # the paper: in one that is as wide, the small video has no room (docs/RESULTS.md).
+        # turn of 0.5 that tells its four quarters apart would hardly show. φ's branch is as wide as a token: narrower
+        # ones (128 to 184) leave the small video room, as in the paper, and recall less with it (docs/RESULTS.md).
         Shapes(
             *("nano", 192, 4, 4, 768, 128),
             vae_width=16,
-            history_channels=(24, 48, 128, 176),
+            history_channels=(24, 48, 128, 192),
             rope_base=100.0,
             rope_fastest=math.pi,
             rotate_values=True,
