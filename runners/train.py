@@ -26,7 +26,7 @@ def train(
     variant: Annotated[Variant, Parameter(help="The paper's encoder, or one of its ablations.")] = "proposed",
     frozen: Annotated[bool, Parameter(help="Stage two: keep the encoder as stage one left it.", negative="")] = False,
     without_stage_one: Annotated[bool, Parameter(help="Stage two from the DiT alone.", negative="")] = False,
-    undeclared: Annotated[float, Parameter(help="Stage one: part of queries that the encoder is not told.")] = 0.75,
+    undeclared: Annotated[float, Parameter(help="Stage one: part of queries that the encoder is not told.")] = 0.5,
     window: Annotated[
         int, Parameter(help="Stage two: latent frames before the section that are seen as they are.")
     ] = 3,

@@ -12,6 +12,9 @@ from bench.backbones.rate import Rate
 from bench.errors import UsageError, did_you_mean
 from bench.types import Size
 
+GATE_WIDTH = 48
+"""What φ's gate sums up of a place before it decides (`NoiseGate`)."""
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -39,6 +42,7 @@ class Shapes:
     first_guess: int = 0  # width of a linear guess from the memory before all layers (`FirstGuess`); 0: there is none
     history_heads: int = 8
     history_window: int = 4  # frames of memory that the encoder's attention looks at, its own included
+    history_gate: bool = False  # whether φ tells clean latents from noise by a gate (`NoiseGate`)
 
     def latent_frames(self, frames: int) -> int:
         """Latent frames that `frames` frames give: the first one alone, then one per full group of four."""
@@ -113,6 +117,7 @@ _SHAPES = {
             rope_fastest=math.pi,
             rotate_values=True,
             first_guess=1536,
+            history_gate=True,
         ),
         Shapes("wan-14b", 5120, 40, 40, 13824, 4096, vae_width=96, history_channels=_PAPER_HISTORY),
         # the published model has 20 blocks of two streams and 40 of one, 12.8 billion parameters; our blocks are all

@@ -14,6 +14,7 @@ from bench.backbones.causal import CausalConv3d, Stream, inverse_rms
 from bench.backbones.config import Shapes
 from bench.backbones.rate import Rate
 from bench.backbones.rope import frame_coordinates, rotate, rotation
+from bench.memories.history_gate import NoiseGate
 
 HANDING_ON = ("attention.", "bends.", *(f"convolutions.{number}." for number in range(4)))
 """Parts of `HighBranch` that begin by handing on what they get, all but its last convolution and the projection: they
@@ -72,7 +73,8 @@ class HighBranch(nn.Module):
 
     Kernels are `stride + 2` long, so that every output sees its whole block and the neighbours of it, and an odd
     row or column is dropped as in the DiT's patchifier. A stage without a stride, at the token grid, adds depth. The
-    last one sees its block alone: what is around has come in before, and on top of it was noise to learn from.
+    last one sees its block alone: what is around has come in before, and on top of it was noise to learn from. Before
+    it stands the gate, where there is one.
 
     >>> from bench.backbones.config import shapes
     >>> branch = HighBranch(shapes("nano"), Rate.parse("4x4x2"))
@@ -85,13 +87,15 @@ class HighBranch(nn.Module):
         self.shapes = shapes
         first, second, third, widest = shapes.history_channels
         _, rows, columns = shapes.patch
+        self.gate = NoiseGate(third) if shapes.history_gate else None
+        gated = third if self.gate is None else 2 * third
         self.convolutions = nn.ModuleList(
             [
                 CausalConv3d(shapes.latent_channels, first),
                 CausalConv3d(first, second, (rate.time + 2, 3, 3), (rate.time, 1, 1)),
                 CausalConv3d(second, third, (3, rows + 2, columns + 2), (1, rows, columns)),  # the DiT's token grid
                 CausalConv3d(third, third),
-                CausalConv3d(third, widest, (1, rate.height, rate.width), (1, rate.height, rate.width)),
+                CausalConv3d(gated, widest, (1, rate.height, rate.width), (1, rate.height, rate.width)),
             ]
         )
         # how much of its SiLU each channel adds to itself. None at first: the branch begins linear, and learns what
@@ -139,6 +143,8 @@ class HighBranch(nn.Module):
     ) -> Float[Tensor, "batch dit blocks height2 width2"]:
         x = latents
         for convolution, bend in zip(self.convolutions, self.bends, strict=True):
+            if self.gate is not None and convolution is self.convolutions[-1]:
+                x = self.gate(x)
             x = convolution(x, stream)
             # past the SiLU too: strength stays (a norm alone takes it away, and a block's contrast with it), and what
             # one layer has lost is not lost to all that follow. The norm keeps the SiLU in its bend at any strength

@@ -17,6 +17,7 @@ from bench.backbones.rate import Rate
 from bench.memories.history import HistoryEncoder, LargePatchifier, Variant
 from bench.memories.history_high import HANDING_ON, HighBranch
 from bench.training.flow import weighed
+from bench.training.frame_query import masked
 
 PLAIN = 0.2
 """How often the small video stands alone where dense tokens are learned from."""
@@ -43,7 +44,8 @@ def practised(encoders: nn.ModuleDict, rate: Rate, plain: float) -> HistoryEncod
 class GuessLearner(nn.Module):
     """Encoders, by the name of their rate, with the error of what the DiT guesses from their tokens.
 
-    `plain` is how often the small video stands alone. All of the DiT rests, but where `guess_learns` for its guess and
+    `plain` is how often the small video stands alone, `undeclared` how often all of the history is clean and asked
+    for, and not a few frames of it that are the only clean ones. All of the DiT rests, but where `guess_learns` for its guess and
     the first layer, through which the small video comes.
     """
 
@@ -56,10 +58,12 @@ class GuessLearner(nn.Module):
         weights: Float[Tensor, " channel"],
         *,
         plain: float = 0.0,
+        undeclared: float = 1.0,
         guess_learns: bool = False,
     ) -> None:
         super().__init__()
         self.dit, self.encoders, self.plain = dit.requires_grad_(False), nn.ModuleDict(encoders), plain
+        self.undeclared = undeclared
         if dit.first_guess is None:
             raise ValueError("this DiT makes no first guess")
         dit.first_guess.requires_grad_(guess_learns)
@@ -74,8 +78,13 @@ class GuessLearner(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         encoder = practised(self.encoders, Rate(*batch["rate"].tolist()), self.plain)
-        loss = weighed(self._error(encoder, batch).square(), self.weights)
-        return loss, {"plain" if encoder.high is None else "whole": loss.detach()}
+        name = "plain" if encoder.high is None else "whole"
+        seen, asked = (batch["latents"], batch["low"]), (0, batch["latents"].shape[2])
+        if self.undeclared < 1 and float(torch.rand(())) >= self.undeclared:
+            first, end = batch["query"].tolist()
+            seen, asked, name = masked(*seen, first, end, encoder.rate.time), (first, end), "declared"
+        loss = weighed(self._error(encoder, batch["latents"], *seen, *asked).square(), self.weights)
+        return loss, {name: loss.detach()}
 
     @torch.no_grad()
     def spreads(self, batches: Iterable[Mapping[str, Tensor]]) -> Float[Tensor, "2 channel"]:
@@ -83,15 +92,17 @@ class GuessLearner(nn.Module):
         found = []
         for batch in batches:
             encoder = practised(self.encoders, Rate(*batch["rate"].tolist()), 0.0)
-            parts = batch["latents"], self._error(encoder, batch)
+            latents = batch["latents"]
+            parts = latents, self._error(encoder, latents, latents, batch["low"], 0, latents.shape[2])
             found.append(torch.stack([part.square().mean((0, 2, 3, 4)) for part in parts]))
         return torch.stack(found).mean(0).sqrt()
 
     def _error(
-        self, encoder: HistoryEncoder, batch: Mapping[str, Tensor]
+        self, encoder: HistoryEncoder, latents: Tensor, seen: Tensor, low: Tensor, first: int, end: int
     ) -> Float[Tensor, "batch channel time height width"]:
-        latents = batch["latents"]
-        memory = encoder(latents, batch["low"], self.dit.first_layer)
-        times = torch.arange(latents.shape[2], dtype=torch.float32, device=latents.device)
+        """Of the guess about `latents` from `first` to `end`, by what the encoder makes of what it has `seen`."""
+        memory = encoder(seen, low, self.dit.first_layer)
+        times = torch.arange(first, end, dtype=torch.float32, device=latents.device)
         rows, columns = self.dit.shapes.patch[1:]
-        return (self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns) - latents).float()
+        guess = self.dit.guess(memory, times, latents.shape[3] // rows, latents.shape[4] // columns)
+        return (guess - latents[:, :, first:end]).float()

@@ -11,7 +11,7 @@ class Memory:
 
     rate: str = "4x4x2"
     variant: Variant = Variant.PROPOSED
-    undeclared: float = 0.75  # stage one: how often the encoder is not told what will be asked
+    undeclared: float = 0.5  # stage one, and before it: how often the encoder is not told what will be asked
     window: int = 3  # stage two: latent frames before the section that the DiT sees as they are (the paper's option)
     without_stage_one: bool = False
     frozen: bool = False  # stage two: the encoder stays as stage one left it

@@ -158,7 +158,7 @@ def train_stage_one(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     torch.manual_seed(recipe.seed)
     encoder = _encoder(place.shapes, rate, memory, dit)
     batches = Windows(learned.segments, Plan(recipe.batch, (rate,), seed=recipe.seed))
-    started = start_encoder(place, recipe, memory.stage_one_name, encoder, dit, batches, kept)
+    started = start_encoder(place, recipe, memory.stage_one_name, encoder, dit, batches, kept, memory.undeclared)
     if started is not None and not started.done:
         return started
     add_lora(dit, LORA_RANK, LORA_RANK)

@@ -54,12 +54,13 @@ def start_encoder(
     dit: VideoDiT,
     batches: Windows,
     kept: Latents,
+    undeclared: float,
 ) -> Trained | None:
     """Let the encoder learn to tell the DiT's first guess what it can. None where there is nothing to learn."""
     if encoder.high is None or dit.first_guess is None:
         return None
     held_back = Windows(kept.segments, replace(batches.plan, batch=4, whole=1.0, seed=recipe.seed + 1))
-    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights)
+    guessing = GuessLearner(dit, {str(encoder.rate): encoder}, kept.weights, undeclared=undeclared)
     if isinstance(encoder.high, HighBranch):
         encoder.high.listen(kept.weights.sqrt())
     longer = replace(recipe, steps=GUESSING * recipe.steps)

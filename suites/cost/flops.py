@@ -7,7 +7,7 @@ softmax are left out, as is usual. All figures are for a batch of one, in steady
 
 from dataclasses import dataclass
 
-from bench.backbones.config import Shapes
+from bench.backbones.config import GATE_WIDTH, Shapes
 from bench.backbones.rate import Rate
 from bench.types import Size
 from suites.cost.profile import PROMPT_BYTES, SECTION_LATENTS, Profile
@@ -92,7 +92,8 @@ def compress(shapes: Shapes, latents: int, frame: Size, rate: Rate) -> int:
         + conv(at_latents, first, second, (rate.time + 2) * 9)
         + conv(at_tokens, second, third, 3 * (rows + 2) * (columns + 2))
         + conv(at_tokens, third, third, 27)
-        + conv(memory, third, widest, rate.height * rate.width)
+        + (3 * linear(at_tokens, third, GATE_WIDTH) if shapes.history_gate else 0)
+        + conv(memory, (2 if shapes.history_gate else 1) * third, widest, rate.height * rate.width)
         + linear(memory, widest, 4 * widest)  # query, key, value and out
         + attention(memory, shapes.history_window * per_block, widest)
         + linear(memory, widest, shapes.width)
