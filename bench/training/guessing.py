@@ -45,8 +45,8 @@ class GuessLearner(nn.Module):
     """Encoders, by the name of their rate, with the error of what the DiT guesses from their tokens.
 
     `plain` is how often the small video stands alone, `undeclared` how often all of the history is clean and asked
-    for, and not a few frames of it that are the only clean ones. All of the DiT rests, but where `guess_learns` for its guess and
-    the first layer, through which the small video comes.
+    for, and not a few frames of it that are the only clean ones. All of the DiT rests, but where `guess_learns` for its
+    guess and the first layer, through which the small video comes.
     """
 
     weights: Tensor
