@@ -225,6 +225,20 @@ def test_a_guess_is_learned_and_then_every_encoder_learns_to_tell_it() -> None:
     assert all(torch.equal(weight, guess[name]) for name, weight in dit.state_dict().items())
 
 
+def test_of_a_masked_history_the_asked_frames_alone_are_learned() -> None:
+    torch.manual_seed(0)
+    nano, rate = shapes("nano"), Rate.parse("2x2x2")
+    latents = torch.randn(2, 16, 6, 8, 8)
+    latents[:, :, [0, 1, 4, 5]] *= 100
+    batch = {"latents": latents, "low": torch.randn(2, 16, 3, 4, 4), "rate": torch.tensor([2, 2, 2])}
+    batch |= {"query": torch.tensor([2, 4])}
+    encoder = HistoryEncoder(nano, rate, Variant.LARGE_PATCHIFIER)
+    learner = GuessLearner(VideoDiT(nano), {str(rate): encoder}, torch.ones(16), undeclared=0.0)
+    loss, parts = learner(batch)  # it begins by guessing zero
+    assert list(parts) == ["declared"]
+    assert float(loss.detach()) == pytest.approx(float(latents[:, :, 2:4].square().mean()), rel=1e-5)
+
+
 def test_spreads_are_of_each_channel_before_and_after_the_guess() -> None:
     torch.manual_seed(0)
     nano, rate = shapes("nano"), Rate.parse("2x2x1")
