@@ -26,7 +26,7 @@ MATMUL_S = 0.5
 @register_flop_formula(torch.ops.aten.mkldnn_convolution)
 def _onednn(_inputs: Any, weight: Any, *_: Any, out_shape: Any, **__: Any) -> int:
     """Of the operator that `CausalConv3d` calls by name on a CPU, which the counter has no formula for."""
-    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+    return int(2 * math.prod(out_shape) * math.prod(weight[1:]))
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,12 @@ def _convolve(
     where oneDNN has 63.
     """
     left_aside = len(x) == 1 and x.device.type == "cpu" and x.dtype == conv.weight.dtype == torch.float32
-    if left_aside and torch.backends.mkldnn.is_available() and not torch.is_autocast_enabled("cpu"):
-        place = conv.padding, conv.stride, conv.dilation, conv.groups
-        fast: Tensor = torch.mkldnn_convolution(x, conv.weight, conv.bias, *place)
+    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if left_aside and has_onednn and not torch.is_autocast_enabled("cpu"):
+        padding = [int(side) for side in conv.padding]
+        fast: Tensor = torch.mkldnn_convolution(
+            x, conv.weight, conv.bias, padding, conv.stride, conv.dilation, conv.groups
+        )
         return fast
     y: Tensor = conv(x)
     return y
