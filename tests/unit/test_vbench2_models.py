@@ -137,6 +137,11 @@ class Unmade(Tracker):
         raise FileNotFoundError("cotracker.pth")
 
 
+class Demanding(Tracker):
+    def __init__(self, weights: str) -> None:
+        raise AssertionError(f"nobody gave it {weights}")
+
+
 class Another(Tracker):
     """Another class of the same name in the same file."""
 
@@ -148,7 +153,7 @@ def test_models_that_cannot_be_opened_or_are_called_alike() -> None:
     with pytest.raises(UsageError, match=r"cannot be made: FileNotFoundError: cotracker\.pth"):
         open_model("tracker", f"{here}:Unmade")
     with pytest.raises(UsageError, match=r"cannot be made: TypeError.*missing 1 required"):
-        open_model("tracker", f"{here}:Judge")
+        open_model("tracker", f"{here}:Demanding")
     assert identity(Tracker()) != identity(Another())
 
 
