@@ -187,8 +187,9 @@ def train_stage_two(place: Workplace, recipe: Recipe, memory: Memory) -> Trained
     _, learned, kept = place.latents((rate,))
     dit, text, parents = place.backbone()
     torch.manual_seed(recipe.seed)
-    encoder = _encoder(place.shapes, rate, memory, dit)
-    if not memory.without_stage_one:
+    if memory.without_stage_one:
+        encoder = _encoder(place.shapes, rate, memory, dit)
+    else:
         path = place.weights / f"{memory.stage_one_name}.safetensors"
         tensors, about = load(path)
         require(about, path, kind="history", shapes=place.shapes, parents=parents)
